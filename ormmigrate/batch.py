@@ -1,0 +1,365 @@
+"""The batch: everything that happens under the lock, once there is something to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from peewee import Database, Model
+
+from ormmigrate import history
+from ormmigrate.checksum import Fingerprint, fingerprint
+from ormmigrate.connection import batch_lock
+from ormmigrate.dialects.base import Dialect, ensure_still_held
+from ormmigrate.dialects.violations import Violation, new_violations
+from ormmigrate.environments import Environment
+from ormmigrate.errors import ConfigurationError, IntegrityCheckFailed, MigrationError, MigrationFailed
+from ormmigrate.events import (
+    BatchCommitted,
+    BatchFailed,
+    BatchPlanned,
+    MigrationApplied,
+    MigrationStarted,
+    Noted,
+    OperationRun,
+    Warned,
+    notify,
+)
+from ormmigrate.migration import BaseMigration
+from ormmigrate.migrations import registry as builtin
+from ormmigrate.migrator import LiveMigrator, reverse_of
+from ormmigrate.operations import Operation
+from ormmigrate.plan import DONE, RUNNING, AppliedMigration, Plan, errors_in, pending, raise_or_warn
+from ormmigrate.registry import Registries
+from ormmigrate.report import Report
+from ormmigrate.sync import create_missing_tables
+from ormmigrate.version import VERSION
+
+if TYPE_CHECKING:
+    from ormmigrate.events import Event, Observer
+
+#: The rows and whether the database has tables of its own, to what will run.
+Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
+
+VERSION_MAX_LENGTH = 100
+NAME_MAX_LENGTH = 255
+
+# Every row of one process's history carries a checksum: a class is read once.
+_fingerprints: dict[type[BaseMigration], Fingerprint | None] = {}
+
+
+def fingerprint_of(migration: BaseMigration) -> Fingerprint | None:
+    """The checksum and source of a migration, or None where its source is not available."""
+    cls = type(migration)
+    if cls not in _fingerprints:
+        _fingerprints[cls] = fingerprint(cls)
+    return _fingerprints[cls]
+
+
+def checksums_of(migrations: Sequence[BaseMigration]) -> dict[tuple[str, str], str | None]:
+    """The present checksum of each migration, by (registry, id)."""
+    found = {}
+    for migration in migrations:
+        known = fingerprint_of(migration)
+        found[migration.key] = known.checksum if known else None
+    return found
+
+
+@dataclass
+class Batch:
+    """One run of the loop on one database.
+
+    Attributes:
+        created, warnings, applied, reverted: what has been done so far, for the report.
+    """
+
+    database: Database
+    dialect: Dialect
+    registries: Registries
+    environment: Environment
+    observers: Sequence[Observer]
+    application_version: str | None
+    lock_timeout_s: float
+    warnings: list[str] = field(default_factory=list)
+    applied: list[str] = field(default_factory=list)
+    reverted: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+
+    def run(self, planner: Planner, models: Sequence[type[Model]] = ()) -> Report:
+        """Lock, plan, check, run, record, sync, check, commit.
+
+        Raises:
+            MigrationError: the batch was rolled back where DDL is transactional; the error says so.
+        """
+        began = time.perf_counter()
+        try:
+            with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
+                plan, rows = self._planned(planner)
+                before = self._checked(plan)
+                self._run_plan(plan, rows)
+                self._sync(models)
+                self._check_integrity(before)
+        except BaseException as error:
+            self._tell(BatchFailed(error))
+            raise
+        duration_ms = (time.perf_counter() - began) * 1000
+        self._tell(BatchCommitted(plan.direction, plan.labels, tuple(self.created), duration_ms))
+        return Report(
+            applied=tuple(self.applied),
+            reverted=tuple(self.reverted),
+            stamped=tuple(migration.label for migration in plan.baseline),
+            created_tables=tuple(self.created),
+            warnings=tuple(self.warnings),
+            duration_ms=duration_ms,
+        )
+
+    def under_lock(self, change: Callable[[list[AppliedMigration]], None]) -> None:
+        """Change the history and nothing else, under the lock; `change` is given the rows."""
+        with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
+            self._upgrade_history()
+            change(history.read(self.database, self.dialect))
+
+    # -- planning ---------------------------------------------------------------------------
+
+    def _planned(self, planner: Planner) -> tuple[Plan, list[AppliedMigration]]:
+        """Read again, now that nobody else can write; run the built-in migrations; plan."""
+        has_tables = self._has_tables()
+        rows = history.read(self.database, self.dialect)
+        self._refuse_what_is_wrong(rows)
+        plan = planner(rows, has_tables)
+        self._upgrade_history()
+        return plan, rows
+
+    def _has_tables(self) -> bool:
+        return bool(self.dialect.table_names(self.database) - {self.dialect.folded(history.TABLE)})
+
+    def _refuse_what_is_wrong(self, rows: Sequence[AppliedMigration]) -> None:
+        applied = {row.key for row in rows}
+        known = [migration for migration in self.registries.migrations if migration.key in applied]
+        for text in raise_or_warn(errors_in(self.registries, rows, checksums_of(known)), self.environment):
+            self._warn(text)
+
+    def _upgrade_history(self) -> None:
+        """Run the built-in migrations that are pending; each is idempotent, and all are recorded afterwards."""
+        rows = history.read(self.database, self.dialect)
+        todo = pending(builtin, rows)
+        for migration in todo:
+            migration.up(LiveMigrator(self.database, self.dialect, lambda *_: None))
+        for migration in todo:
+            self._record(migration, number=0, duration_ms=0.0)
+
+    def _checked(self, plan: Plan) -> list[Violation]:
+        """What is broken before anything is touched; say what will run."""
+        if plan.migrations and self.environment.backs_up:
+            self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
+        self._quick_check("The database is damaged, so nothing was changed.", "restore it from a backup first.")
+        before = list(self.dialect.foreign_key_violations(self.database))
+        self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
+        return before
+
+    # -- running ----------------------------------------------------------------------------
+
+    def _run_plan(self, plan: Plan, rows: Sequence[AppliedMigration]) -> None:
+        number = max((row.batch for row in rows), default=0) + 1
+        for migration in plan.baseline:
+            self._record(migration, number=number, duration_ms=0.0)
+        self._refuse_split(plan)
+        steps = [self._step(plan, migration, rows) for migration in plan.migrations]
+        connection = self.database.connection()
+        for position, step in enumerate(steps, 1):
+            self._tell(
+                MigrationStarted(plan.direction, step.migration.label, step.migration.title, position, len(steps))
+            )
+            began = time.perf_counter()
+            if plan.direction == "up":
+                self._apply(step, number, began)
+            else:
+                self._revert(step)
+            ensure_still_held(self.dialect, self.database, connection, step.migration.label)
+            duration_ms = (time.perf_counter() - began) * 1000
+            self._tell(MigrationApplied(plan.direction, step.migration.label, duration_ms))
+
+    def _refuse_split(self, plan: Plan) -> None:
+        for migration in plan.migrations:
+            if not migration.transactional:
+                raise ConfigurationError(
+                    f"The migration {migration.label} says transactional = False, which this version of ormmigrate "
+                    "cannot run: every batch is one transaction. Nothing was changed.",
+                    "take the line out if the migration can run in a transaction; otherwise run its statement by "
+                    f"hand, then python -m ormmigrate stamp {migration.label}.",
+                )
+
+    def _step(self, plan: Plan, migration: BaseMigration, rows: Sequence[AppliedMigration]) -> Step:
+        """How a migration will run; a reverse is derived here, before anything is touched."""
+        adopted: Sequence[str] = ()
+        reverses: list[Operation] | None = None
+        if plan.direction == "down":
+            row = next(row for row in rows if row.key == migration.key)
+            adopted = row.details.get("adopted", ())
+            if not migration.writes_down:
+                reverses = reverse_of(self.database, self.dialect, migration)
+        migrator = LiveMigrator(self.database, self.dialect, self._operation_of(migration), keep=adopted)
+        return Step(migration, migrator, reverses)
+
+    def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, tuple[str, ...], float], None]:
+        def tell(operation: Operation, sql: tuple[str, ...], duration_ms: float) -> None:
+            self._tell(OperationRun(migration.label, operation.describe(), sql, duration_ms))
+
+        return tell
+
+    def _apply(self, step: Step, number: int, began: float) -> None:
+        keeps_effects = self.dialect.effects_are_kept()
+        if keeps_effects:
+            self._record(step.migration, number=number, duration_ms=0.0, state=RUNNING)
+        try:
+            step.run("up")
+        except Exception as error:
+            raise self._failed(step, error, "up") from error
+        duration_ms = (time.perf_counter() - began) * 1000
+        details = {"adopted": step.migrator.adopted} if step.migrator.adopted else {}
+        if keeps_effects:
+            values = {"state": DONE, "duration_ms": duration_ms, "details": details}
+            history.update(self.database, step.migration.key, values)
+        else:
+            self._record(step.migration, number=number, duration_ms=duration_ms, details=details)
+        self.applied.append(step.migration.label)
+
+    def _revert(self, step: Step) -> None:
+        if self.dialect.effects_are_kept():
+            history.update(self.database, step.migration.key, {"state": RUNNING})
+        try:
+            step.run("down")
+        except Exception as error:
+            raise self._failed(step, error, "down") from error
+        history.delete(self.database, [step.migration.key])
+        self.reverted.append(step.migration.label)
+
+    def _failed(self, step: Step, error: Exception, direction: str) -> MigrationError:
+        """The one place where a database's error is wrapped."""
+        label, migrator = step.migration.label, step.migrator
+        effects = [operation.describe() for operation in migrator.performed]
+        if self.dialect.effects_are_kept():
+            history.update(self.database, step.migration.key, {"details": {"effects": effects}})
+            outcome, advice = _kept(label, effects, self.applied if direction == "up" else self.reverted)
+        else:
+            outcome = "Everything was rolled back: the database is as it was."
+            advice = f"correct the migration {label} and start again."
+        if isinstance(error, MigrationError) and not self.dialect.effects_are_kept():
+            advice = error.advice
+        return MigrationFailed(
+            migration=label,
+            operation=migrator.current.describe() if migrator.current else None,
+            statement=migrator.statement,
+            cause=error,
+            outcome=outcome,
+            advice=advice,
+        )
+
+    def _record(
+        self,
+        migration: BaseMigration,
+        *,
+        number: int,
+        duration_ms: float,
+        state: str = DONE,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        history.insert(self.database, self.row_of(migration, number, duration_ms, state, details))
+
+    def row_of(
+        self,
+        migration: BaseMigration,
+        number: int,
+        duration_ms: float = 0.0,
+        state: str = DONE,
+        details: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The history's row of a migration."""
+        known = fingerprint_of(migration)
+        return {
+            "registry": migration.registry,
+            "migration": migration.id,
+            "name": migration.title[:NAME_MAX_LENGTH],
+            "description": migration.description,
+            "checksum": known.checksum if known else None,
+            "source": known.source if known else None,
+            "batch": number,
+            "duration_ms": duration_ms,
+            "state": state,
+            "application_version": self.application_version and self.application_version[:VERSION_MAX_LENGTH],
+            "package_version": VERSION,
+            "details": details or {},
+        }
+
+    # -- afterwards -------------------------------------------------------------------------
+
+    def _sync(self, models: Sequence[type[Model]]) -> None:
+        self.created += create_missing_tables(self.database, self.dialect, models, self._tell)
+        if self.created:
+            self._warn(
+                f"No migration creates {', '.join(self.created)}; made from the models instead. On a fresh "
+                "installation later migrations would run before these tables exist: write a migration that creates "
+                f"them (python -m ormmigrate new create_{self.created[0]})."
+            )
+
+    def _check_integrity(self, before: Sequence[Violation]) -> None:
+        broken = new_violations(before, self.dialect.foreign_key_violations(self.database))
+        if broken:
+            raise IntegrityCheckFailed(
+                problem="The batch would leave rows that refer to nothing. Everything was rolled back.",
+                findings=[str(violation) for violation in broken],
+                advice="delete or correct these rows in the migration that orphans them. Foreign keys are off "
+                "during a batch, so a DELETE there does not cascade: delete the children first.",
+            )
+        self._quick_check(
+            "The batch would leave the database damaged. Everything was rolled back.",
+            "this should not happen: keep the file and report it; check the disk.",
+        )
+
+    def _quick_check(self, problem: str, advice: str) -> None:
+        findings = self.dialect.quick_check(self.database) if self.environment.quick_check else ()
+        if findings:
+            raise IntegrityCheckFailed(problem=problem, findings=findings, advice=advice)
+
+    def _tell(self, event: Event) -> None:
+        notify(self.observers, event)
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self._tell(Warned(text))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A migration, the migrator that runs it and, where `down` is derived, the operations it comes to."""
+
+    migration: BaseMigration
+    migrator: LiveMigrator
+    reverses: list[Operation] | None = None
+
+    def run(self, direction: str) -> None:
+        migration, migrator = self.migration, self.migrator
+        with migrator.listening():
+            migration.before(migrator)
+            if direction == "up":
+                migration.up(migrator)
+            elif self.reverses is None:
+                migration.down(migrator)
+            else:
+                migrator.replay(self.reverses)
+            migration.after(migrator)
+
+
+def _kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[str, str]:
+    """What stays after a failure where DDL cannot be rolled back, and what to do."""
+    took = "; ".join(effects) if effects else "none"
+    outcome = f"This database cannot roll back DDL. Operations of it that took effect: {took}."
+    if earlier:
+        outcome += f" Finished before it, and kept: {', '.join(earlier)}."
+    return outcome, (
+        f"bring the schema to one side by hand, then say which: python -m ormmigrate stamp {label} if the "
+        "migration is now wholly applied, or stamp the one before it (stamp --none if there is none) if nothing "
+        "of it is left. Until then every start refuses with UnfinishedMigration."
+    )

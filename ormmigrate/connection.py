@@ -1,0 +1,129 @@
+"""peewee's connection state: who is connected, who is in a batch, and standing in for a connection."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+from peewee import Database, PeeweeException, Proxy
+
+from ormmigrate.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ormmigrate.dialects.base import Dialect
+
+# Keyed by the inner database: a proxy cannot be weakly referenced, and two proxies may share one.
+_batch_locks: WeakKeyDictionary[Database, BatchLock] = WeakKeyDictionary()
+_batch_locks_guard = threading.Lock()
+
+
+def inner(database: Database | Proxy) -> Database:
+    """The peewee Database behind a proxy, or the database itself.
+
+    Raises:
+        ConfigurationError: a proxy that was not initialized, or a plain peewee Database that was given
+            `migrations=` (which it takes without complaint, and ignores).
+    """
+    found = database.obj if isinstance(database, Proxy) else database
+    if found is None:
+        raise ConfigurationError(
+            "The database is not initialized.", "call database.initialize(...) with a peewee database first."
+        )
+    if "migrations" in getattr(found, "connect_params", ()):
+        raise ConfigurationError(
+            f"A plain peewee {type(found).__name__} was given migrations=, which it ignores.",
+            "import Database from ormmigrate after `from peewee import *`, or write ormmigrate.Database(...).",
+        )
+    return found
+
+
+def internals(database: Database) -> Any:
+    """The database, with what peewee's stubs do not name: `_state`, `_adapter`, `_run_commit_callbacks`."""
+    return database
+
+
+@contextmanager
+def connected(database: Database, dialect: Dialect) -> Iterator[None]:
+    """Be connected: open a connection if this thread has none, and close it again if it was opened here.
+
+    A database that lives in its connection (SQLite in memory) stays open.
+
+    Raises:
+        ConfigurationError: why the connection could not be had, with what to do.
+    """
+    if not database.is_closed():
+        yield
+        return
+    try:
+        database.connect()
+    except (PeeweeException, OSError) as error:
+        raise dialect.explain_connection(database, error) from error
+    try:
+        yield
+    finally:
+        if not dialect.lives_in_connection(database):
+            database.close()
+
+
+class BatchLock:
+    """One batch at a time for the threads of this process, and never one inside another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
+        if self._owner == me:
+            raise ConfigurationError(
+                "Migrations were started from inside a migration.",
+                "remove the call of register_models() or up() from the migration: the batch that is running "
+                "creates the tables when it ends.",
+            )
+        self._lock.acquire()
+        self._owner = me
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._owner = None
+        self._lock.release()
+
+
+def batch_lock(database: Database) -> BatchLock:
+    """The lock that all threads of this process share for that database."""
+    with _batch_locks_guard:
+        return _batch_locks.setdefault(database, BatchLock())
+
+
+@contextmanager
+def stand_in(database: Database, connection: Any) -> Iterator[None]:
+    """This thread's connection of `database` is `connection` until the block ends; other threads are unaffected.
+
+    `reset` is shadowed too, so that a close() inside cannot make peewee reconnect to the real database.
+    """
+    state = internals(database)._state
+    saved = (state.closed, state.conn, state.ctx, state.transactions, state.commit_callbacks)
+    state.closed, state.conn, state.ctx, state.transactions, state.commit_callbacks = False, connection, [], [], []
+    state.reset = lambda: None
+    try:
+        yield
+    finally:
+        del state.reset
+        state.closed, state.conn, state.ctx, state.transactions, state.commit_callbacks = saved
+
+
+@contextmanager
+def held_open(database: Database) -> Iterator[None]:
+    """Keep `with database.connection_context()` inside a migration from closing the batch's connection."""
+    sentinel = object()
+    state = internals(database)._state
+    state.ctx.append(sentinel)
+    try:
+        yield
+    finally:
+        if sentinel in state.ctx:
+            state.ctx.remove(sentinel)

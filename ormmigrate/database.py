@@ -1,0 +1,177 @@
+"""`Database`: wherever peewee takes a database, it takes this one; `register_models` migrates it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+
+import peewee
+
+from ormmigrate.connection import inner
+from ormmigrate.errors import ConfigurationError, MigrationError
+from ormmigrate.report import Report
+from ormmigrate.runner import LOCK_TIMEOUT_S, Runner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Literal
+
+    from ormmigrate.events import Observer
+
+logger = logging.getLogger("ormmigrate")
+_binds_only = False
+
+
+class Database(peewee.DatabaseProxy):
+    """A peewee database that carries its migrations.
+
+    Args:
+        database: a URL (`sqlite:///shop.db`, `postgresql://user:password@host/name`, `mysql://...`), or a
+            peewee Database. `initialize()` points it at another one, in tests say.
+        migrations: a Registry, a list of migrations, or a list of registries.
+        environment: `development`, `test` or `production`; by default ORMMIGRATE_ENV, or production.
+        version: the application's version, kept in the history.
+        on_failure: `raise`, or `continue`: a failed batch is rolled back, logged and left in
+            `Report.error`, and the application goes on with the schema it had.
+        observers: callables that are given each event.
+        lock_timeout_s: how long to wait for another process's batch, in seconds.
+
+    Raises:
+        ConfigurationError: a URL that names no database, or an unknown kind of one.
+        RegistryError: the list of migrations is not valid.
+
+    Example:
+        db = Database("sqlite:///shop.db", migrations=registry)
+        db.register_models([User, Order])
+    """
+
+    __slots__ = (*peewee.DatabaseProxy.__slots__, "_compared", "migrations", "on_failure")
+
+    migrations: Runner
+
+    def __init__(
+        self,
+        database: str | peewee.Database,
+        migrations: object = (),
+        *,
+        environment: str | None = None,
+        version: str | None = None,
+        on_failure: Literal["raise", "continue"] = "raise",
+        observers: Sequence[Observer] = (),
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ) -> None:
+        super().__init__()
+        if on_failure not in ("raise", "continue"):
+            raise ConfigurationError(f"on_failure={on_failure!r} is not known.", 'use "raise" or "continue".')
+        self.on_failure = on_failure
+        self._compared = False
+        self.migrations = Runner(
+            self,
+            migrations,
+            environment=environment,
+            version=version,
+            observers=observers,
+            lock_timeout_s=lock_timeout_s,
+        )
+        self.initialize(database)
+
+    def initialize(self, obj: str | peewee.Database | None) -> None:
+        """Point at another database: a URL or a peewee Database. Models that are bound here follow."""
+        if isinstance(obj, str):
+            from ormmigrate.urls import database_from_url
+
+            obj = database_from_url(obj)
+        super().initialize(obj)
+
+    @property
+    def Model(self) -> Any:
+        """A base class for models of this database; they follow `initialize()`."""
+        # The inherited property may answer with the inner database's Model.
+        if not hasattr(self, "_Model"):
+            meta = type("Meta", (), {"database": self})
+            self._Model = type("BaseModel", (peewee.Model,), {"Meta": meta, "__module__": __name__})
+        return self._Model
+
+    def register_models(self, models: Iterable[type[peewee.Model]]) -> Report:
+        """Migrate, then create the tables that `models` still lack, in one transaction. Idempotent.
+
+        Models without a database are bound to this one. A connection is opened if none is open, and closed
+        if it was opened here. Where nothing is pending and every table exists this costs one query.
+
+        Returns:
+            What was done; true if anything was.
+
+        Raises:
+            ConfigurationError: called inside a transaction; a model of another database; a database that
+                cannot be used.
+            HistoryError: the database and the program disagree.
+            MigrationFailed, IntegrityCheckFailed, LockTimeout: the batch was rolled back.
+        """
+        chosen = self._bound(models)
+        if _binds_only:
+            return Report()
+        try:
+            report = self.migrations.up(models=chosen)
+        except MigrationError as error:
+            if self.on_failure == "raise":
+                raise
+            logger.error("The batch failed; the application goes on with the schema it had. %s", error)
+            return Report(error=error)
+        return self._with_comparison(report, chosen)
+
+    def _bound(self, models: Iterable[type[peewee.Model]]) -> list[type[peewee.Model]]:
+        """The models and their through models; those without a database are bound here."""
+        chosen = _with_through_models(models)
+        mine = inner(self)
+        for model in chosen:
+            bound = model._meta.database
+            if bound is None:
+                model.bind(self, bind_refs=False, bind_backrefs=False)
+            elif (bound.obj if isinstance(bound, peewee.Proxy) else bound) is not mine:
+                raise ConfigurationError(
+                    f"The model {model.__name__} belongs to another database ({_described(bound)}).",
+                    "register it with that one, or derive it from db.Model of this one.",
+                )
+        return chosen
+
+    def _with_comparison(self, report: Report, models: Sequence[type[peewee.Model]]) -> Report:
+        """Hold the models against their tables where the environment asks for it, once."""
+        verdict = self.migrations.environment.compare_models
+        if verdict == "allowed" or self._compared:
+            return report
+        from ormmigrate.comparison import compare_models
+
+        self._compared = verdict == "warning"
+        return compare_models(self.migrations, models, report)
+
+
+def _with_through_models(models: Iterable[type[peewee.Model]]) -> list[type[peewee.Model]]:
+    chosen = list(models)
+    for model in chosen:
+        if not (isinstance(model, type) and issubclass(model, peewee.Model)):
+            raise ConfigurationError(
+                f"register_models() was given {model!r}, which is no model class.",
+                "give it a list of classes: db.register_models([User, Order]).",
+            )
+    if any(model._meta.manytomany for model in chosen):
+        from ormmigrate.sync import with_through_models
+
+        return with_through_models(chosen)
+    return chosen
+
+
+def _described(database: peewee.Database | peewee.Proxy) -> str:
+    found = database.obj if isinstance(database, peewee.Proxy) else database
+    return "an uninitialized proxy" if found is None else f"{type(found).__name__} {found.database}"
+
+
+@contextmanager
+def binding_only() -> Iterator[None]:
+    """Inside, register_models() binds and does nothing else: the command line imports the application so."""
+    global _binds_only
+    before, _binds_only = _binds_only, True
+    try:
+        yield
+    finally:
+        _binds_only = before

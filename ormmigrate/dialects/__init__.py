@@ -1,0 +1,44 @@
+"""Every difference between databases: lock and transaction, reading, running an operation.
+
+`dialect_of(database)` is the only place that looks at the class of a database; everybody else asks the
+dialect.
+"""
+
+from __future__ import annotations
+
+from peewee import Database, MySQLDatabase, PostgresqlDatabase, SqliteDatabase
+
+from ormmigrate.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ormmigrate.dialects.base import Dialect
+
+
+def dialect_of(database: Database) -> Dialect:
+    """The dialect of a peewee database (not of a proxy).
+
+    Raises:
+        ConfigurationError: a kind of database that is not supported.
+    """
+    # Each module is imported when it is needed: an application has one kind of database.
+    if isinstance(database, SqliteDatabase):
+        from ormmigrate.dialects.sqlite import SqliteDialect
+
+        return SqliteDialect()
+    if type(database).__name__.endswith("CockroachDatabase"):
+        raise ConfigurationError(
+            "CockroachDB is not supported: its advisory locks do nothing.", "use PostgreSQL."
+        )  # fmt: skip
+    if isinstance(database, PostgresqlDatabase):
+        from ormmigrate.dialects.postgresql import PostgresqlDialect
+
+        return PostgresqlDialect()
+    if isinstance(database, MySQLDatabase):
+        from ormmigrate.dialects.mysql import MySQLDialect
+
+        return MySQLDialect()
+    raise ConfigurationError(
+        f"{type(database).__name__} is not supported.",
+        "use a SqliteDatabase, PostgresqlDatabase or MySQLDatabase of peewee, or a subclass.",
+    )

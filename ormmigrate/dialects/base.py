@@ -1,0 +1,182 @@
+"""What every dialect answers."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+
+from peewee import Database, PeeweeException, _transaction
+
+from ormmigrate.connection import held_open, internals
+from ormmigrate.errors import ConfigurationError, MigrationFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any, ClassVar
+
+    from ormmigrate.dialects.engine import Engine
+    from ormmigrate.dialects.violations import Violation
+
+    #: (type as the database spells it, whether NULL is allowed, whether it is in the primary key)
+    ColumnFacts = tuple[str, bool, bool]
+
+logger = logging.getLogger("ormmigrate")
+
+
+class Dialect:
+    """The questions; a subclass for each kind of database has the answers."""
+
+    name: ClassVar[str]
+    #: Whether DDL can be rolled back.
+    transactional_ddl: ClassVar[bool] = True
+    #: Whether a table may name another in a foreign key before that one exists.
+    allows_forward_references: ClassVar[bool] = False
+    #: Whether the driver takes `%` in a statement for a parameter even where there are none.
+    doubles_percent: ClassVar[bool] = False
+
+    # -- connections ------------------------------------------------------------------------
+
+    def lives_in_connection(self, database: Database) -> bool:
+        """Whether closing the connection would destroy the database."""
+        return False
+
+    def in_transaction(self, database: Database) -> bool:
+        """Whether the driver has a transaction open on this thread's connection; asks no server."""
+        raise NotImplementedError
+
+    def explain_connection(self, database: Database, error: BaseException) -> ConfigurationError:
+        """Why the database cannot be reached or read, with what to do; never with a password."""
+        return ConfigurationError(
+            f"The database {self.label(database)} cannot be used: {error}",
+            "check the URL, and that the server runs and accepts this user from here.",
+        )
+
+    def label(self, database: Database) -> str:
+        """The database for people: kind and name, never a password."""
+        params = database.connect_params
+        host = params.get("host") or "localhost"
+        user = f"{params['user']}@" if params.get("user") else ""
+        return f"{self.name} {user}{host}/{database.database}"
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def folded(self, name: str) -> str:
+        """A table's name as the database compares it."""
+        return name
+
+    def folded_column(self, name: str) -> str:
+        """A column's name as the database compares it."""
+        return self.folded(name)
+
+    def start_query(self, history: str) -> str:
+        """One query: (registry, migration, state) of the history, then (NULL, name, NULL) of tables and views."""
+        raise NotImplementedError
+
+    def is_missing(self, error: BaseException) -> bool:
+        """Whether an error says that a table or column is not there."""
+        raise NotImplementedError
+
+    def is_busy(self, error: BaseException) -> bool:
+        """Whether an error says that somebody else's lock is in the way."""
+        return False
+
+    def table_names(self, database: Database, schema: str | None = None) -> set[str]:
+        """The tables and views of a schema, folded."""
+        names = [*database.get_tables(schema=schema), *(view.name for view in database.get_views(schema=schema))]
+        return {self.folded(name) for name in names}
+
+    def has_table(self, database: Database, table: str) -> bool:
+        return self.folded(table) in self.table_names(database)
+
+    def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
+        """The columns of a table by folded name; of a temporary one where that is asked for."""
+        raise NotImplementedError
+
+    def server_version(self, database: Database) -> str:
+        version = database.server_version
+        return ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
+
+    # -- the batch --------------------------------------------------------------------------
+
+    def exclusive(self, database: Database, timeout_s: float) -> AbstractContextManager[None]:
+        """The lock and, where DDL is transactional, the transaction around a batch.
+
+        COMMIT when the block ends, ROLLBACK when it raises; either way connection settings are as before.
+
+        Raises:
+            LockTimeout: somebody else had the lock for `timeout_s`.
+            ConfigurationError: the database cannot be written.
+        """
+        raise NotImplementedError
+
+    def still_holds(self, database: Database) -> bool:
+        """Whether the transaction (where there is one) is still open; asks no server."""
+        return not self.transactional_ddl or self.in_transaction(database)
+
+    def scratch(self, database: Database) -> AbstractContextManager[None]:
+        """Inside, this thread's connection of `database` sees an empty database of the same kind.
+
+        Everything done there is gone afterwards.
+        """
+        raise NotImplementedError
+
+    def engine(self, database: Database) -> Engine:
+        """What runs operations."""
+        raise NotImplementedError
+
+    def foreign_key_violations(self, database: Database) -> Sequence[Violation]:
+        """Rows that refer to nothing; only where the database does not see to that itself."""
+        return ()
+
+    def quick_check(self, database: Database) -> Sequence[str]:
+        """What the database's own check finds broken; only where it has one."""
+        return ()
+
+    def effects_are_kept(self) -> bool:
+        """Whether a failed batch leaves what it had done."""
+        return not self.transactional_ddl
+
+
+@contextmanager
+def peewee_transaction(database: Database) -> Iterator[None]:
+    """Tell peewee that a transaction is open, so that `atomic()` inside makes a savepoint.
+
+    Nothing is begun or ended here: with db.atomic() around a batch, a COMMIT that meets a reader is rolled
+    back instead of tried again, and SQLite's own rollbacks come out as "no transaction is active".
+    """
+    depth = database.transaction_depth()
+    database.push_transaction(_transaction(database))
+    try:
+        with held_open(database):
+            yield
+    finally:
+        del internals(database)._state.transactions[depth:]
+
+
+def ensure_still_held(dialect: Dialect, database: Database, connection: Any, migration: str) -> None:
+    """Raise where what has just run ended the batch's transaction, or replaced its connection.
+
+    Raises:
+        MigrationFailed
+    """
+    if not database.is_closed() and database.connection() is connection and dialect.still_holds(database):
+        return
+    raise MigrationFailed(
+        migration=migration,
+        operation=None,
+        statement=None,
+        cause=ConfigurationError("The batch's transaction ended in the middle.", ""),
+        outcome="What ran before that may have been committed.",
+        advice="take COMMIT, ROLLBACK, close() and executescript() out of the migration (migrator.script() "
+        "runs several statements safely), look at the schema, then run python -m ormmigrate status.",
+    )
+
+
+def end_quietly(action: str, database: Database, statement: str) -> None:
+    """Run a statement that tidies up; its failure is logged and never hides the first error."""
+    try:
+        database.execute_sql(statement)
+    except PeeweeException as error:
+        logger.warning("%s failed: %s", action, error)

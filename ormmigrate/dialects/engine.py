@@ -1,0 +1,346 @@
+"""Running operations through playhouse.migrate where that is right, and refusing where it would lose something.
+
+`facts` that decide it are named beside each override; what is refused here gets its own way of running in
+each dialect's engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import playhouse.migrate as playhouse
+from peewee import Context, Database, Field, ForeignKeyField, callable_
+
+from ormmigrate.dialects import ddl, script
+from ormmigrate.dialects.base import Dialect
+from ormmigrate.errors import ConfigurationError, UnsupportedOperation
+from ormmigrate.operations import (
+    AddColumn,
+    AddColumnDefault,
+    AddConstraint,
+    AddForeignKeyConstraint,
+    AddIndex,
+    AddNotNull,
+    AddUnique,
+    AlterColumnType,
+    AlterTable,
+    CreateTable,
+    DropColumn,
+    DropColumnDefault,
+    DropConstraint,
+    DropForeignKeyConstraint,
+    DropIndex,
+    DropNotNull,
+    DropTable,
+    Operation,
+    RenameColumn,
+    RenameTable,
+    Script,
+    Sql,
+)
+
+SCRATCH_TABLE = "ormmigrate_scratch_table"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation went.
+
+    Attributes:
+        adopted: the table that was there already, with the same columns, and was taken as it is.
+    """
+
+    adopted: str | None = None
+
+
+DONE = Outcome()
+
+
+class Engine:
+    """Runs operations on one database; a method for each kind, a subclass for each dialect."""
+
+    migrator_class: ClassVar[type[playhouse.SchemaMigrator]] = playhouse.SchemaMigrator
+
+    def __init__(self, dialect: Dialect, database: Database) -> None:
+        self.dialect = dialect
+        self.database = database
+        self.playhouse = self.migrator_class(database)
+
+    def run(self, operation: Operation) -> Outcome:
+        """Run an operation.
+
+        Raises:
+            UnsupportedOperation: the database cannot do it, or not without losing something.
+            peewee.PeeweeException: what the database says.
+        """
+        runner: Callable[[Any], Outcome | None] = getattr(self, operation.kind)
+        try:
+            return runner(operation) or DONE
+        except NotImplementedError as error:
+            raise self.unsupported(operation, f"{self.dialect.name} cannot do this here.") from error
+
+    def unsupported(self, operation: Operation, reason: str, advice: str | None = None) -> UnsupportedOperation:
+        return UnsupportedOperation(
+            operation=operation.describe(),
+            reason=reason,
+            advice=advice or "write the statements that this database needs with migrator.sql(...).",
+        )
+
+    def execute(self, contexts: Iterable[Context]) -> None:
+        for context in contexts:
+            self.database.execute(context)
+
+    # -- tables -----------------------------------------------------------------------------
+
+    def create_table(self, operation: CreateTable) -> Outcome:
+        if self.dialect.has_table(self.database, operation.table):
+            return self._adopt(operation)
+        self._create_sequences(operation.columns.values())
+        self.database.execute(ddl.create_table(self.database, operation))
+        for index in table_indexes(operation):
+            self.add_index(index)
+        return DONE
+
+    def _adopt(self, operation: CreateTable) -> Outcome:
+        """Take the table that is there, if its columns are the same; add the indexes that it lacks."""
+        fields = [
+            ddl.prepared(field, operation.table, column, operation.columns)
+            for column, field in operation.columns.items()
+        ]
+        differences = self.column_differences(operation.table, fields, operation.primary_key)
+        if differences:
+            raise self.unsupported(
+                operation,
+                "The table exists already, and differs:\n" + "\n".join(f"    - {line}" for line in differences),
+                "if an older schema is meant to be there, stamp the database with the migration that it is at "
+                "(python -m ormmigrate stamp ID); otherwise rename or drop the table that is in the way.",
+            )
+        there = {(tuple(index.columns), index.unique) for index in self.database.get_indexes(operation.table)}
+        for index in table_indexes(operation):
+            if (index.columns, index.unique) not in there:
+                self.add_index(index)
+        return Outcome(adopted=operation.table)
+
+    def column_differences(self, table: str, fields: Sequence[Field], primary_key: Sequence[str]) -> list[str]:
+        """How a table's columns differ from fields, in words.
+
+        The fields are made into a temporary table and read back the way the table is: text that a database
+        has normalised can only be compared with text that it has normalised as well.
+        """
+        self.database.execute(ddl.create_temporary_table(self.database, SCRATCH_TABLE, fields, primary_key))
+        try:
+            meant = self.dialect.columns(self.database, SCRATCH_TABLE, temporary=True)
+        finally:
+            self.database.execute_sql(self._drop_scratch())
+        there = self.dialect.columns(self.database, table)
+        lines = [f"the table has no column {name}" for name in meant if name not in there]
+        lines += [f"the table has a column {name} as well" for name in there if name not in meant]
+        for name in meant:
+            if name in there and meant[name] != there[name]:
+                lines.append(f"{name} is {_column_words(*there[name])}, and should be {_column_words(*meant[name])}")
+        return lines
+
+    def _drop_scratch(self) -> str:
+        return f'DROP TABLE "{SCRATCH_TABLE}"'
+
+    def _create_sequences(self, fields: Iterable[Field]) -> None:
+        for field in fields:
+            if field.sequence and self.database.sequences and not self.database.sequence_exists(field.sequence):
+                self.database.execute_sql(f'CREATE SEQUENCE "{field.sequence}"')
+
+    def drop_table(self, operation: DropTable) -> None:
+        self.playhouse.drop_table(operation.table, safe=operation.safe, cascade=operation.cascade).run()
+
+    def rename_table(self, operation: RenameTable) -> None:
+        self.playhouse.rename_table(operation.table, operation.new_name).run()
+
+    # -- columns ----------------------------------------------------------------------------
+
+    def add_column(self, operation: AddColumn) -> None:
+        field = self.prepared(operation)
+        if not field.null and field.default is None and not operation.allow_not_null:
+            raise self.unsupported(
+                operation,
+                "It forbids NULL and has no default, so existing rows would have nothing to hold.",
+                "give the field null=True or a default=: existing rows get the default, new rows are the "
+                "application's to fill.",
+            )
+        self.playhouse.alter_add_column(operation.table, operation.column, field, operation.allow_not_null).run()
+        if not field.null and not operation.allow_not_null:
+            self.fill(operation.table, operation.column, field)
+            self.forbid_null(operation)
+        self.finish_column(operation, field)
+
+    def prepared(self, operation: AddColumn) -> Field:
+        return ddl.prepared(operation.field, operation.table, operation.column)
+
+    def forbid_null(self, operation: AddColumn) -> None:
+        self.playhouse.add_not_null(operation.table, operation.column).run()
+
+    def finish_column(self, operation: AddColumn, field: Field) -> None:
+        """The foreign key, where it cannot be said in ADD COLUMN, and the index."""
+        if isinstance(field, ForeignKeyField) and self.playhouse.explicit_create_foreign_key:
+            target = field.rel_model._meta
+            self.playhouse.add_foreign_key_constraint(
+                operation.table,
+                operation.column,
+                target.table_name,
+                field.rel_field.column_name,
+                field.on_delete,
+                field.on_update,
+                constraint_name=field.constraint_name,
+                rel_schema=target.schema,
+            ).run()
+        for index in column_indexes(operation.table, operation.column, field):
+            self.add_index(index)
+
+    def fill(self, table: str, column: str, field: Field) -> None:
+        """Set the new column in every row; a default that is a function is called once for each row."""
+        assign = f"UPDATE {self.quoted(table)} SET {self.quoted(column)} = {self.database.param}"
+        if not callable_(field.default):
+            self.database.execute_sql(assign, (default_of(field),))
+            return
+        keys = self.row_keys(table)
+        if not keys:
+            raise ConfigurationError(
+                f"{table} has no primary key, so its rows cannot be filled one by one from a function.",
+                "add the column with null=True, and fill it with migrator.run(...).",
+            )
+        names = ", ".join(map(self.quoted, keys))
+        match = " AND ".join(f"{self.quoted(key)} = {self.database.param}" for key in keys)
+        for row in self.database.execute_sql(f"SELECT {names} FROM {self.quoted(table)}").fetchall():
+            self.database.execute_sql(f"{assign} WHERE {match}", (default_of(field), *row))
+
+    def row_keys(self, table: str) -> list[str]:
+        """Columns by which a row can be found."""
+        return list(self.database.get_primary_keys(table))
+
+    def quoted(self, name: str) -> str:
+        opening, closing = tuple(self.database.quote)
+        return opening + name.replace(closing, closing * 2) + closing
+
+    def drop_column(self, operation: DropColumn) -> None:
+        self.refuse_shared_indexes(operation)
+        self.playhouse.drop_column(operation.table, operation.column, cascade=operation.cascade).run()
+
+    def refuse_shared_indexes(self, operation: DropColumn) -> None:
+        """Servers drop an index over several columns silently with any of them."""
+        if operation.cascade:
+            return
+        shared = [
+            index.name
+            for index in self.database.get_indexes(operation.table)
+            if operation.column in index.columns and len(index.columns) > 1
+        ]
+        if shared:
+            raise self.unsupported(
+                operation,
+                f"These indexes cover it together with other columns: {', '.join(shared)}.",
+                "drop them first (migrator.drop_index), or say cascade=True.",
+            )
+
+    def rename_column(self, operation: RenameColumn) -> None:
+        self.playhouse.rename_column(operation.table, operation.column, operation.new_name).run()
+
+    def alter_column_type(self, operation: AlterColumnType) -> None:
+        field = ddl.prepared(operation.field, operation.table, operation.column)
+        self.playhouse.alter_column_type(operation.table, operation.column, field, cast=operation.cast).run()
+
+    def add_not_null(self, operation: AddNotNull) -> None:
+        self.playhouse.add_not_null(operation.table, operation.column).run()
+
+    def drop_not_null(self, operation: DropNotNull) -> None:
+        self.playhouse.drop_not_null(operation.table, operation.column).run()
+
+    def add_column_default(self, operation: AddColumnDefault) -> None:
+        self.playhouse.add_column_default(operation.table, operation.column, operation.default).run()
+
+    def drop_column_default(self, operation: DropColumnDefault) -> None:
+        self.playhouse.drop_column_default(operation.table, operation.column).run()
+
+    # -- indexes and constraints ------------------------------------------------------------
+
+    def add_index(self, operation: AddIndex) -> None:
+        self.playhouse.add_index(
+            operation.table,
+            operation.columns,
+            unique=operation.unique,
+            using=operation.using,
+            where=operation.where,
+            nulls_distinct=operation.nulls_distinct,
+            name=operation.name,
+        ).run()
+
+    def drop_index(self, operation: DropIndex) -> None:
+        self.playhouse.drop_index(operation.table, operation.index).run()
+
+    def add_constraint(self, operation: AddConstraint) -> None:
+        self.playhouse.add_constraint(operation.table, operation.name, operation.constraint).run()
+
+    def add_unique(self, operation: AddUnique) -> None:
+        self.playhouse.add_unique(operation.table, *operation.columns).run()
+
+    def drop_constraint(self, operation: DropConstraint) -> None:
+        self.playhouse.drop_constraint(operation.table, operation.name).run()
+
+    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> None:
+        self.playhouse.add_foreign_key_constraint(
+            operation.table,
+            operation.column,
+            operation.rel,
+            operation.rel_column,
+            operation.on_delete,
+            operation.on_update,
+            constraint_name=operation.constraint_name,
+            rel_schema=operation.rel_schema,
+        ).run()
+
+    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> None:
+        self.playhouse.drop_foreign_key_constraint(operation.table, operation.column).run()
+
+    # -- groups and text --------------------------------------------------------------------
+
+    def alter_table(self, operation: AlterTable) -> None:
+        for change in operation.changes:
+            self.run(change)
+
+    def sql(self, operation: Sql) -> None:
+        text = operation.text
+        if not operation.params and self.dialect.doubles_percent:
+            text = text.replace("%", "%%")
+        self.database.execute_sql(text, operation.params)
+
+    def script(self, operation: Script) -> None:
+        for statement in script.split(operation.text, self.dialect.name):
+            self.sql(Sql(statement))
+
+
+def default_of(field: Field) -> Any:
+    """A prepared field's default as the database takes it; called, if it is a function."""
+    value = field.default() if callable_(field.default) else field.default
+    # A foreign key would ask whether the value is an instance of a model, and a reference is none.
+    return (field.rel_field if isinstance(field, ForeignKeyField) else field).db_value(value)
+
+
+def column_indexes(table: str, column: str, field: Field) -> list[AddIndex]:
+    """The index that a field declares for its own column."""
+    if field.primary_key or not (field.index or field.unique):
+        return []
+    return [AddIndex(table, (column,), unique=field.unique, using=field.index_type)]
+
+
+def table_indexes(operation: CreateTable) -> list[AddIndex]:
+    """All indexes of a table: those of its fields, then those over several columns."""
+    of_fields = [
+        index for column, field in operation.columns.items() for index in column_indexes(operation.table, column, field)
+    ]
+    return of_fields + [AddIndex(operation.table, tuple(columns), unique) for columns, unique in operation.indexes]
+
+
+def _column_words(type_: str, null: bool, in_key: bool) -> str:
+    words = [type_ or "without a type"]
+    words += ["primary key"] if in_key else []
+    words += ["NULL" if null else "NOT NULL"]
+    return " ".join(words)

@@ -1,0 +1,135 @@
+"""MariaDB and MySQL: a named lock, and no transaction, for every DDL statement commits."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import contextmanager
+
+from peewee import Database, PeeweeException
+
+from ormmigrate.connection import held_open, internals
+from ormmigrate.dialects.base import Dialect, end_quietly
+from ormmigrate.errors import ConfigurationError, LockTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ormmigrate.dialects.base import ColumnFacts
+    from ormmigrate.dialects.engine import Engine
+
+logger = logging.getLogger("ormmigrate")
+
+NO_SUCH_TABLE, BAD_FIELD = 1146, 1054
+IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS of the protocol
+LOCK_NAME_MAX_LENGTH = 64
+HOLDER = (
+    "SELECT CONCAT('connection ', id, ', user ', user, ', from ', host, ', for ', time, ' s') "
+    "FROM information_schema.processlist WHERE id = IS_USED_LOCK(%s)"
+)
+
+
+class MySQLDialect(Dialect):
+    name = "MySQL"
+    transactional_ddl = False
+    doubles_percent = True
+
+    def in_transaction(self, database: Database) -> bool:
+        if database.is_closed():
+            return False
+        return bool(getattr(database.connection(), "server_status", 0) & IN_TRANSACTION)
+
+    def folded_column(self, name: str) -> str:
+        return name.lower()
+
+    def start_query(self, history: str) -> str:
+        return (
+            f"SELECT registry, migration, state FROM `{history}` UNION ALL "
+            "SELECT NULL, table_name, NULL FROM information_schema.tables WHERE table_schema = DATABASE()"
+        )
+
+    def is_missing(self, error: BaseException) -> bool:
+        return _number(error) in (NO_SUCH_TABLE, BAD_FIELD)
+
+    def table_names(self, database: Database, schema: str | None = None) -> set[str]:
+        query = "SELECT table_name FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE())"
+        return {name for (name,) in database.execute_sql(query, (schema,)).fetchall()}
+
+    def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
+        name = table.replace("`", "``").replace("%", "%%")
+        rows = database.execute_sql(f"SHOW COLUMNS FROM `{name}`").fetchall()
+        return {self.folded_column(row[0]): (row[1], row[2] == "YES", row[3] == "PRI") for row in rows}
+
+    @contextmanager
+    def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
+        # No peewee transaction: DDL would commit it, and a savepoint in it then fails with 1305.
+        name = _lock_name(database)
+        if not database.execute_sql("SELECT GET_LOCK(%s, %s)", (name, timeout_s)).fetchone()[0]:
+            holder = database.execute_sql(HOLDER, (name,)).fetchone()
+            raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0])
+        thread_id = database.execute_sql("SELECT CONNECTION_ID()").fetchone()[0]
+        connection = database.connection()
+        try:
+            with held_open(database):
+                yield
+        finally:
+            self._release(database, connection, name, thread_id)
+
+    def _release(self, database: Database, connection: object, name: str, thread_id: int) -> None:
+        """Give the lock back; where the connection is gone, end the server's side of it, which holds the lock."""
+        if not database.is_closed() and database.connection() is connection:
+            try:
+                database.execute_sql("SELECT RELEASE_LOCK(%s)", (name,)).fetchone()
+            except PeeweeException as error:
+                logger.warning("The connection of the batch is lost: %s", error)
+            else:
+                return
+        self._kill(database, thread_id)
+
+    def _kill(self, database: Database, thread_id: int) -> None:
+        # After Ctrl-C the driver has dropped the connection, and the server goes on with the statement.
+        internals(database)._state.reset()
+        try:
+            database.connect()
+            database.execute_sql(f"KILL {int(thread_id)}")
+        except PeeweeException as error:
+            # It may have ended by itself (1094); what happened to the batch is the error that is on its way.
+            logger.info("The server's thread %s was not ended: %s", thread_id, error)
+
+    @contextmanager
+    def scratch(self, database: Database) -> Iterator[None]:
+        home = database.execute_sql("SELECT DATABASE()").fetchone()[0]
+        name = f"ormmigrate_scratch_{database.execute_sql('SELECT CONNECTION_ID()').fetchone()[0]}"
+        try:
+            database.execute_sql(f"CREATE DATABASE `{name}`")
+        except PeeweeException as error:
+            raise ConfigurationError(
+                f"A scratch database cannot be made here: {error}",
+                "use a server on which this user may CREATE DATABASE: --database URL.",
+            ) from error
+        try:
+            database.execute_sql(f"USE `{name}`")
+            yield
+        finally:
+            end_quietly("Leaving the scratch database", database, f"USE `{home}`")
+            end_quietly("Dropping the scratch database", database, f"DROP DATABASE IF EXISTS `{name}`")
+
+    def engine(self, database: Database) -> Engine:
+        from ormmigrate.dialects.mysql_engine import MySQLEngine
+
+        return MySQLEngine(self, database)
+
+
+def _lock_name(database: Database) -> str:
+    home = database.execute_sql("SELECT DATABASE()").fetchone()[0]
+    name = f"ormmigrate.{home}"
+    if len(name) <= LOCK_NAME_MAX_LENGTH:
+        return name
+    return f"ormmigrate.{hashlib.sha256(str(home).encode()).hexdigest()[:40]}"
+
+
+def _number(error: BaseException) -> int | None:
+    original = getattr(error, "orig", None) or error
+    number = original.args[0] if original.args else None
+    return number if isinstance(number, int) else None

@@ -1,0 +1,140 @@
+"""PostgreSQL: one transaction, and an advisory lock that ends with it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from peewee import Database, PeeweeException
+
+from ormmigrate.connection import internals
+from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction
+from ormmigrate.errors import ConfigurationError, LockTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ormmigrate.dialects.base import ColumnFacts
+    from ormmigrate.dialects.engine import Engine
+
+# "ormmigra" in ASCII: advisory locks are numbers, per database.
+LOCK_KEY = 0x6F726D6D69677261
+IDLE, UNKNOWN = 0, 4  # libpq's PQtransactionStatus, as both drivers give it
+UNDEFINED_TABLE, UNDEFINED_COLUMN, LOCK_NOT_AVAILABLE = "42P01", "42703", "55P03"
+
+HOLDER = """
+SELECT 'process ' || a.pid || ', user ' || coalesce(a.usename, '?')
+    || coalesce(', from ' || host(a.client_addr), '') || ', since ' || date_trunc('second', a.xact_start)
+FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND (l.classid::bigint << 32 | l.objid::bigint) = %s
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+RELATIONS = """
+SELECT c.relname::text FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = coalesce(%s, current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+COLUMNS = """
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+    coalesce(a.attnum = ANY (i.indkey), false)
+FROM pg_attribute AS a LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+
+class PostgresqlDialect(Dialect):
+    name = "PostgreSQL"
+    doubles_percent = True
+
+    def in_transaction(self, database: Database) -> bool:
+        if database.is_closed():
+            return False
+        status = internals(database)._adapter.txn_status(database.connection())
+        return int(status) not in (IDLE, UNKNOWN)
+
+    def start_query(self, history: str) -> str:
+        return (
+            f'SELECT registry, migration, state FROM "{history}" UNION ALL '
+            "SELECT NULL, relname::text, NULL FROM pg_catalog.pg_class "
+            "WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+        )
+
+    def is_missing(self, error: BaseException) -> bool:
+        return _sqlstate(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
+
+    def table_names(self, database: Database, schema: str | None = None) -> set[str]:
+        return {name for (name,) in database.execute_sql(RELATIONS, (schema,)).fetchall()}
+
+    def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
+        schema = "pg_temp." if temporary else ""
+        name = schema + '"' + table.replace('"', '""') + '"'
+        rows = database.execute_sql(COLUMNS, (name,)).fetchall()
+        return {column: (type_, null, in_key) for column, type_, null, in_key in rows}
+
+    @contextmanager
+    def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
+        # READ COMMITTED whatever the application's default: under REPEATABLE READ the statement that takes
+        # the lock also takes the snapshot, and what others committed while we waited stays unseen.
+        database.execute_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        try:
+            with peewee_transaction(database):
+                self._lock(database, timeout_s)
+                yield
+        except BaseException:
+            self._roll_back(database)
+            raise
+        try:
+            database.execute_sql("COMMIT")
+        except BaseException:
+            self._roll_back(database)
+            raise
+        internals(database)._run_commit_callbacks()
+
+    def _lock(self, database: Database, timeout_s: float) -> None:
+        before = database.execute_sql("SELECT current_setting('lock_timeout')").fetchone()[0]
+        set_timeout = "SELECT set_config('lock_timeout', %s, true)"
+        database.execute_sql(set_timeout, (f"{max(1, int(timeout_s * 1000))}ms",))
+        try:
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        except PeeweeException as error:
+            if _sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
+            database.execute_sql("ROLLBACK")
+            holder = database.execute_sql(HOLDER, (LOCK_KEY,)).fetchone()
+            raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0]) from error
+        database.execute_sql(set_timeout, (before,))
+
+    def _roll_back(self, database: Database) -> None:
+        internals(database)._clear_commit_callbacks()
+        if self.in_transaction(database):
+            end_quietly("ROLLBACK", database, "ROLLBACK")
+
+    @contextmanager
+    def scratch(self, database: Database) -> Iterator[None]:
+        schema = '"ormmigrate_scratch"'
+        database.execute_sql("BEGIN")
+        try:
+            with peewee_transaction(database):
+                try:
+                    database.execute_sql(f"CREATE SCHEMA {schema}")
+                except PeeweeException as error:
+                    raise ConfigurationError(
+                        f"A scratch schema cannot be made here: {error}",
+                        "use a database in which this user may CREATE SCHEMA: --database URL.",
+                    ) from error
+                database.execute_sql(f"SET LOCAL search_path TO {schema}")
+                yield
+        finally:
+            self._roll_back(database)
+
+    def engine(self, database: Database) -> Engine:
+        from ormmigrate.dialects.postgresql_engine import PostgresqlEngine
+
+        return PostgresqlEngine(self, database)
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    original = getattr(error, "orig", None) or error
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return None if state is None else str(state)

@@ -1,0 +1,295 @@
+"""SQLite: keys off, BEGIN IMMEDIATE, and the checks that the database leaves to us."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+
+import peewee
+from peewee import Database, DatabaseError, OperationalError, PeeweeException
+
+from ormmigrate.connection import internals, stand_in
+from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction
+from ormmigrate.errors import ConfigurationError, LockTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from ormmigrate.dialects.base import ColumnFacts
+    from ormmigrate.dialects.engine import Engine
+    from ormmigrate.dialects.violations import Violation
+
+# Virtual-machine instructions between looks for Ctrl-C: some milliseconds.
+INTERRUPT_STEPS = 200_000
+COMMIT_PAUSE_S = 0.02
+ROWS_EXPLAINED = 500
+
+
+class SqliteDialect(Dialect):
+    name = "SQLite"
+    allows_forward_references = True
+
+    # -- connections ------------------------------------------------------------------------
+
+    def lives_in_connection(self, database: Database) -> bool:
+        path = str(database.database)
+        return path in (":memory:", "") or path.startswith("file::memory:") or "mode=memory" in path
+
+    def in_transaction(self, database: Database) -> bool:
+        return not database.is_closed() and bool(database.connection().in_transaction)
+
+    def label(self, database: Database) -> str:
+        return f"SQLite {database.database}"
+
+    def explain_connection(self, database: Database, error: BaseException) -> ConfigurationError:
+        path = os.fspath(database.database)
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(path):
+            return ConfigurationError(
+                f"{path} is a directory, not a database file.", "add the name of a file to the path."
+            )  # fmt: skip
+        if "not a database" in str(error):
+            return ConfigurationError(
+                f"{path} is not an SQLite database (or it is encrypted). It was not touched.",
+                "check the path; if the file was damaged, restore it from a backup.",
+            )
+        if "malformed" in str(error):
+            return ConfigurationError(
+                f"The database {path} is damaged: {error}", "restore it from a backup, or try sqlite3's .recover."
+            )
+        if "unable to open" in str(error) and not os.path.isdir(folder):
+            return ConfigurationError(
+                f"The folder {folder} does not exist, so {os.path.basename(path)} cannot be created there.",
+                "create the folder, or correct the path.",
+            )
+        if "unable to open" in str(error):
+            return ConfigurationError(
+                f"{path} cannot be opened: {error}.", "check the permissions of the file and of its folder."
+            )
+        return ConfigurationError(f"The database {path} cannot be used: {error}", "check the file and its folder.")
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def folded(self, name: str) -> str:
+        # SQLite folds ASCII alone (sqlite3StrICmp).
+        return name.lower() if name.isascii() else "".join(c.lower() if c.isascii() else c for c in name)
+
+    def start_query(self, history: str) -> str:
+        return (
+            f'SELECT registry, migration, state FROM "{history}" UNION ALL '
+            "SELECT NULL, name, NULL FROM sqlite_master WHERE type IN ('table', 'view')"
+        )
+
+    def is_missing(self, error: BaseException) -> bool:
+        return "no such table" in str(error) or "no such column" in str(error)
+
+    def is_busy(self, error: BaseException) -> bool:
+        return isinstance(error, OperationalError) and (
+            "database is locked" in str(error) or "database table is locked" in str(error)
+        )  # fmt: skip
+
+    def has_table(self, database: Database, table: str) -> bool:
+        query = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        return database.execute_sql(query, (table,)).fetchone() is not None
+
+    def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
+        schema = "temp" if temporary else "main"
+        rows = database.execute_sql(f"PRAGMA {schema}.table_xinfo({quoted(table)})").fetchall()
+        return {
+            self.folded(name): (" ".join(type_.upper().split()), not not_null and not in_key, bool(in_key))
+            for _, name, type_, not_null, _, in_key, _ in rows
+        }
+
+    # -- the batch --------------------------------------------------------------------------
+
+    @contextmanager
+    def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
+        with _settings(database, timeout_s):
+            self._begin(database, timeout_s)
+            try:
+                with peewee_transaction(database), _interruptible(database):
+                    yield
+            except BaseException:
+                self._roll_back(database)
+                raise
+            self._commit(database, timeout_s)
+
+    def _begin(self, database: Database, timeout_s: float) -> None:
+        try:
+            database.execute_sql("BEGIN IMMEDIATE")
+        except PeeweeException as error:
+            if self.is_busy(error):
+                raise LockTimeout(timeout_s=timeout_s) from error
+            if "readonly" in str(error):
+                raise ConfigurationError(
+                    f"{database.database} is read-only, and migrations are pending. It was not touched.",
+                    "make the file and its folder writable for this user, or run the migrations as one who may.",
+                ) from error
+            raise self.explain_connection(database, error) from error
+
+    def _commit(self, database: Database, timeout_s: float) -> None:
+        # With a rollback journal COMMIT waits for readers, and can still come back busy: the transaction
+        # then stays open and COMMIT may be tried again (sqlite.org/lang_transaction.html).
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                database.execute_sql("COMMIT")
+            except PeeweeException as error:
+                if self.is_busy(error) and time.monotonic() < deadline:
+                    time.sleep(COMMIT_PAUSE_S)
+                    continue
+                self._roll_back(database)
+                if self.is_busy(error):
+                    raise LockTimeout(timeout_s=timeout_s, holder="a connection that is reading") from error
+                raise
+            except BaseException:
+                self._roll_back(database)
+                raise
+            else:
+                internals(database)._run_commit_callbacks()
+                return
+
+    def _roll_back(self, database: Database) -> None:
+        internals(database)._clear_commit_callbacks()
+        # SQLite has rolled back by itself where the disk is full, say, or on ON CONFLICT ROLLBACK.
+        if self.in_transaction(database):
+            end_quietly("ROLLBACK", database, "ROLLBACK")
+
+    @contextmanager
+    def scratch(self, database: Database) -> Iterator[None]:
+        connection = peewee.sqlite3.connect(":memory:", isolation_level=None)  # type: ignore[attr-defined]
+        try:
+            internals(database)._add_conn_hooks(connection)
+            with stand_in(database, connection):
+                yield
+        finally:
+            connection.close()
+
+    def engine(self, database: Database) -> Engine:
+        from ormmigrate.dialects.sqlite_engine import SqliteEngine
+
+        return SqliteEngine(self, database)
+
+    def foreign_key_violations(self, database: Database) -> Sequence[Violation]:
+        try:
+            found = database.execute_sql("PRAGMA foreign_key_check").fetchall()
+        except OperationalError:
+            # One key that does not fit its parent fails the whole check: look table by table.
+            return self._violations_by_table(database)
+        return self._explained(database, found)
+
+    def _violations_by_table(self, database: Database) -> list[Violation]:
+        from ormmigrate.dialects.violations import Violation
+
+        violations: list[Violation] = []
+        for (table,) in database.execute_sql("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            try:
+                found = database.execute_sql(f"PRAGMA foreign_key_check({quoted(table)})").fetchall()
+            except OperationalError as error:
+                violations.append(Violation(table, "", (), str(error)))
+            else:
+                violations += self._explained(database, found)
+        return violations
+
+    def _explained(self, database: Database, found: Sequence[Any]) -> list[Violation]:
+        """(table, rowid, parent, number of the key) with the values that the row refers with."""
+        from ormmigrate.dialects.violations import Violation
+
+        rows_of: dict[tuple[str, str, int], list[int | None]] = {}
+        for table, rowid, parent, number in found:
+            rows_of.setdefault((table, parent, number), []).append(rowid)
+        violations = []
+        for (table, parent, number), rowids in rows_of.items():
+            columns = _key_columns(database, table, number)
+            values_of = _values(database, table, columns, rowids)
+            for rowid in rowids:
+                values = values_of.get(rowid, ("?",))
+                words = tuple(f"{column} = {value}" for column, value in zip(columns, values))
+                violations.append(Violation(table, parent, words or ("?",), f"row {rowid}"))
+        return violations
+
+    def quick_check(self, database: Database) -> Sequence[str]:
+        try:
+            found = [row[0] for row in database.execute_sql("PRAGMA quick_check").fetchall()]
+        except DatabaseError as error:
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
+
+def quoted(name: str) -> str:
+    """An identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _settings(database: Database, timeout_s: float) -> Iterator[None]:
+    """Foreign keys off and the busy timeout set, and both as before in the end.
+
+    Must surround BEGIN: the pragma is ignored inside a transaction (sqlite.org/pragma.html#pragma_foreign_keys).
+    With keys on, dropping a table during a rebuild deletes its ON DELETE CASCADE children.
+    """
+    had_keys = database.execute_sql("PRAGMA foreign_keys").fetchone()[0]
+    busy_ms = database.execute_sql("PRAGMA busy_timeout").fetchone()[0]
+    database.execute_sql("PRAGMA foreign_keys = OFF")
+    if database.execute_sql("PRAGMA foreign_keys").fetchone()[0]:
+        raise ConfigurationError(
+            "Foreign keys could not be switched off: a transaction is open on this connection.",
+            "call register_models() before the application begins one.",
+        )
+    database.execute_sql(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
+    try:
+        yield
+    finally:
+        if not database.is_closed():
+            # Pragmas survive ROLLBACK. Legacy renaming left on would make later ALTERs break triggers.
+            end_quietly("Resetting legacy_alter_table", database, "PRAGMA legacy_alter_table = OFF")
+            end_quietly("Restoring the busy timeout", database, f"PRAGMA busy_timeout = {busy_ms}")
+            end_quietly("Restoring foreign keys", database, f"PRAGMA foreign_keys = {had_keys}")
+
+
+@contextmanager
+def _interruptible(database: Database) -> Iterator[None]:
+    """Let Ctrl-C end a statement that runs long, not only the batch after it.
+
+    Python raises KeyboardInterrupt between bytecodes, and SQLite runs none: a progress handler gives it a
+    place to. It then comes out as OperationalError "interrupted", after SQLite rolled back.
+    """
+    connection = database.connection()
+    if threading.current_thread() is not threading.main_thread() or not hasattr(connection, "set_progress_handler"):
+        yield
+        return
+    connection.set_progress_handler(lambda: 0, INTERRUPT_STEPS)
+    try:
+        yield
+    except OperationalError as error:
+        if str(error) == "interrupted":
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if not database.is_closed() and database.connection() is connection:
+            connection.set_progress_handler(None, 0)
+
+
+def _key_columns(database: Database, table: str, number: int) -> list[str]:
+    rows = database.execute_sql(f"PRAGMA foreign_key_list({quoted(table)})").fetchall()
+    return [row[3] for row in sorted(rows, key=lambda row: row[1]) if row[0] == number]
+
+
+def _values(
+    database: Database, table: str, columns: Sequence[str], rowids: Sequence[int | None]
+) -> dict[int | None, tuple[str, ...]]:
+    """The values of those columns by rowid; nothing for tables without rowid."""
+    known = [rowid for rowid in rowids if rowid is not None]
+    names = ", ".join(quoted(column) for column in columns)
+    values: dict[int | None, tuple[str, ...]] = {}
+    for start in range(0, len(known), ROWS_EXPLAINED):
+        some = known[start : start + ROWS_EXPLAINED]
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT rowid, {names} FROM {quoted(table)} WHERE rowid IN ({marks})"
+        for row in database.execute_sql(query, some).fetchall():
+            values[row[0]] = tuple(map(repr, row[1:]))
+    return values

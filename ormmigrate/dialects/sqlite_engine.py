@@ -1,0 +1,215 @@
+"""What playhouse.migrate needs on SQLite.
+
+It rebuilds tables with regular expressions, and then loses triggers, STRICT, WITHOUT ROWID, sequences,
+implicit rowids and constraints, or cannot read the table at all. Here each rebuild is watched: triggers are
+carried over, and where anything else would be lost the operation is refused and the batch rolled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import playhouse.migrate as playhouse
+from peewee import Database, PeeweeException
+
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine
+from ormmigrate.dialects.sqlite import quoted
+from ormmigrate.errors import UnsupportedOperation
+from ormmigrate.operations import (
+    AddColumn,
+    AddColumnDefault,
+    AddNotNull,
+    AlterColumnType,
+    DropColumn,
+    DropColumnDefault,
+    DropNotNull,
+    DropTable,
+    Operation,
+)
+
+NATIVE_DROP_COLUMN = (3, 35, 0)
+REBUILT_NAME = "__tmp__"  # what playhouse appends, and drops if it is there
+WATCHED_WORDS = ("CHECK", "COLLATE", "GENERATED", "AUTOINCREMENT", "DEFERRABLE", "CONSTRAINT", "REFERENCES", "CONFLICT")
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What a rebuild must leave as it is. Each field is compared, and named when it differs."""
+
+    columns: tuple[tuple[Any, ...], ...]
+    indexes: tuple[tuple[Any, ...], ...]
+    foreign_keys: tuple[tuple[Any, ...], ...]
+    options: tuple[Any, ...]
+    constraints: tuple[int, ...]
+    rows: tuple[Any, ...]
+    rowids: tuple[Any, ...]
+    sequence: tuple[Any, ...]
+
+    def without(self, column: str) -> TableFacts:
+        """The facts that do not concern one column's own definition."""
+        folded = column.lower()
+        return replace(
+            self,
+            columns=tuple(fact for fact in self.columns if fact[0].lower() != folded),
+            rows=tuple(count for count in self.rows if str(count[0]).lower() != folded),
+        )
+
+
+class SqliteEngine(Engine):
+    migrator_class = playhouse.SqliteMigrator
+
+    def unsupported(self, operation: Operation, reason: str, advice: str | None = None) -> UnsupportedOperation:
+        return super().unsupported(
+            operation,
+            reason,
+            advice or "create a table with the new definition, copy the rows with migrator.sql(...), and rename it.",
+        )
+
+    def _drop_scratch(self) -> str:
+        return f'DROP TABLE temp."{SCRATCH_TABLE}"'
+
+    def row_keys(self, table: str) -> list[str]:
+        # WITHOUT ROWID tables always have a primary key.
+        return super().row_keys(table) or ["rowid"]
+
+    def add_column(self, operation: AddColumn) -> None:
+        if operation.field.null or operation.allow_not_null or operation.field.default is None:
+            super().add_column(operation)
+            return
+        # Adding it, filling it and forbidding NULL is one rebuild; no trigger of the table must see the fill.
+        with self._watched(operation, operation.table, operation.column):
+            super().add_column(operation)
+
+    def drop_column(self, operation: DropColumn) -> None:
+        self.refuse_shared_indexes(operation)
+        if operation.cascade or operation.field is not None:
+            self._drop_own_indexes(operation)
+        if self.playhouse.sqlite_version >= NATIVE_DROP_COLUMN:
+            self.playhouse.drop_column(operation.table, operation.column).run()
+            return
+        with self._watched(operation, operation.table, operation.column):
+            self.playhouse.drop_column(operation.table, operation.column).run()
+
+    def _drop_own_indexes(self, operation: DropColumn) -> None:
+        """The indexes that cover this column alone go with it, as they do by themselves on servers."""
+        for index in self.database.get_indexes(operation.table):
+            if index.sql and [str(name).lower() for name in index.columns] == [operation.column.lower()]:
+                self.database.execute_sql(f"DROP INDEX {quoted(index.name)}")
+
+    def alter_column_type(self, operation: AlterColumnType) -> None:
+        with self._watched(operation, operation.table, operation.column):
+            super().alter_column_type(operation)
+
+    def add_not_null(self, operation: AddNotNull) -> None:
+        with self._watched(operation, operation.table, operation.column):
+            super().add_not_null(operation)
+
+    def drop_not_null(self, operation: DropNotNull) -> None:
+        with self._watched(operation, operation.table, operation.column):
+            super().drop_not_null(operation)
+
+    def add_column_default(self, operation: AddColumnDefault) -> None:
+        with self._watched(operation, operation.table, operation.column):
+            super().add_column_default(operation)
+
+    def drop_column_default(self, operation: DropColumnDefault) -> None:
+        with self._watched(operation, operation.table, operation.column):
+            super().drop_column_default(operation)
+
+    def drop_table(self, operation: DropTable) -> None:
+        if operation.cascade:
+            raise self.unsupported(operation, "SQLite has no DROP TABLE ... CASCADE.", "drop what depends on it first.")
+        super().drop_table(operation)
+
+    @contextmanager
+    def _watched(self, operation: Operation, table: str, column: str) -> Iterator[None]:
+        """Carry triggers over a rebuild, and refuse it where it lost anything else."""
+        if self.dialect.has_table(self.database, table + REBUILT_NAME):
+            raise self.unsupported(
+                operation,
+                f"A rebuild would destroy the table {table}{REBUILT_NAME}.",
+                f"rename {table}{REBUILT_NAME} first.",
+            )
+        triggers = self._triggers(table)
+        before = read_facts(self.database, table).without(column)
+        for name, _ in triggers:
+            self.database.execute_sql(f"DROP TRIGGER {quoted(name)}")
+        # Around the renaming of a rebuild: views and triggers elsewhere stay as they are.
+        self.database.execute_sql("PRAGMA legacy_alter_table = ON")
+        try:
+            yield
+        finally:
+            self.database.execute_sql("PRAGMA legacy_alter_table = OFF")
+        for _, text in triggers:
+            self.database.execute_sql(text)
+        self._refuse_loss(operation, before, read_facts(self.database, table).without(column), column)
+
+    def _refuse_loss(self, operation: Operation, before: TableFacts, after: TableFacts, column: str) -> None:
+        lost = [fact.name for fact in fields(TableFacts) if getattr(before, fact.name) != getattr(after, fact.name)]
+        if isinstance(operation, AddColumn):
+            # The new column may bring its own foreign key, CHECK and index along.
+            lost = [name for name in lost if name not in ("constraints", "foreign_keys", "indexes")]
+        if lost:
+            raise self.unsupported(
+                operation,
+                f"Rebuilding the table for {column} would change its {' and its '.join(lost).replace('_', ' ')}.",
+            )
+
+    def _triggers(self, table: str) -> list[tuple[str, str]]:
+        rows = self.database.execute_sql(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY rowid",
+            (table,),
+        ).fetchall()
+        return [(name, text) for name, text in rows]
+
+
+def read_facts(database: Database, table: str) -> TableFacts:
+    """What can be known of a table without reading its CREATE TABLE, and its rows counted."""
+
+    def ask(query: str, *params: Any) -> list[tuple[Any, ...]]:
+        return list(database.execute_sql(query, params).fetchall())
+
+    name = quoted(table)
+    columns = tuple(tuple(row[1:]) for row in ask(f"PRAGMA table_xinfo({name})"))
+    indexes = []
+    for _, index, unique, origin, partial in ask(f"PRAGMA index_list({name})"):
+        keys = tuple(row[2:] for row in ask(f"PRAGMA index_xinfo({quoted(index)})") if row[5])
+        indexes.append((index if origin == "c" else "", unique, origin, partial, repr(keys)))
+    text = (ask("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", table) or [("",)])[0][
+        0
+    ]
+    return TableFacts(
+        columns=columns,
+        indexes=tuple(sorted(indexes)),
+        foreign_keys=tuple(sorted(row[2:] for row in ask(f"PRAGMA foreign_key_list({name})"))),
+        options=tuple(row[4:] for row in ask(f"PRAGMA table_list({name})") if row[0] == "main"),
+        constraints=tuple(text.upper().count(word) for word in WATCHED_WORDS),
+        rows=_counts(database, table, [column[0] for column in columns if column[5] == 0]),
+        rowids=_rowids(database, table),
+        sequence=_sequence(database, table),
+    )
+
+
+def _counts(database: Database, table: str, columns: list[str]) -> tuple[Any, ...]:
+    counts = "".join(f", count({quoted(column)})" for column in columns)
+    found = database.execute_sql(f"SELECT count(*){counts} FROM {quoted(table)}").fetchone()
+    return found[:1], *zip(columns, found[1:])
+
+
+def _rowids(database: Database, table: str) -> tuple[Any, ...]:
+    try:
+        query = f"SELECT min(rowid), max(rowid), total(rowid) FROM {quoted(table)}"
+        return tuple(database.execute_sql(query).fetchone())
+    except PeeweeException:
+        return ()  # WITHOUT ROWID
+
+
+def _sequence(database: Database, table: str) -> tuple[Any, ...]:
+    if database.execute_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone() is None:
+        return ()
+    return tuple(
+        database.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = ? COLLATE NOCASE", (table,)).fetchall()
+    )

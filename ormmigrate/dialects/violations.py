@@ -1,0 +1,58 @@
+"""Foreign-key violations before and after a batch: which of them are new. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A row that refers to nothing.
+
+    Attributes:
+        table: the table that the row is in.
+        parent: the table that it refers to.
+        values: of the referring columns, as text; empty where the key itself does not fit its parent.
+        row: how to find it.
+    """
+
+    table: str
+    parent: str
+    values: tuple[str, ...]
+    row: str
+
+    def __str__(self) -> str:
+        if not self.values:
+            return f"{self.table}: {self.row}"
+        return f"{self.table} ({self.row}) refers to {self.parent} ({', '.join(self.values)}), which is not there"
+
+
+def new_violations(before: Iterable[Violation], after: Iterable[Violation]) -> list[Violation]:
+    """Those of `after` that were not there before.
+
+    Rows are matched by their tables and the values that they refer with, for a rebuild may renumber rows.
+    What is left is matched by values alone with old violations whose tables are gone: they were renamed.
+    """
+    before, after = list(before), list(after)
+    left = Counter((old.table, old.parent, old.values) for old in before)
+    unmatched = []
+    for new in after:
+        key = (new.table, new.parent, new.values)
+        if left[key]:
+            left[key] -= 1
+        else:
+            unmatched.append(new)
+    present = {(new.table, new.parent) for new in after}
+    renamed = Counter[tuple[str, ...]]()
+    for (table, parent, values), count in left.items():
+        if (table, parent) not in present:
+            renamed[values] += count
+    found = []
+    for new in unmatched:
+        if renamed[new.values]:
+            renamed[new.values] -= 1
+        else:
+            found.append(new)
+    return found

@@ -1,0 +1,138 @@
+"""What observers are told, and the logging that is one of them.
+
+An observer is a callable that takes one event, a frozen value. An observer that raises is logged and does
+not harm the batch.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Observer = Callable[["Event"], object]
+
+logger = logging.getLogger("ormmigrate")
+
+
+@dataclass(frozen=True)
+class Event:
+    """The base of all events."""
+
+
+@dataclass(frozen=True)
+class BatchPlanned(Event):
+    """The lock is held, and this is what will run: labels in the order in which they run."""
+
+    direction: str
+    migrations: tuple[str, ...]
+    environment: str
+
+
+@dataclass(frozen=True)
+class MigrationStarted(Event):
+    direction: str
+    migration: str
+    title: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
+class OperationRun(Event):
+    """One operation, in words, with the SQL that it came to."""
+
+    migration: str
+    operation: str
+    sql: tuple[str, ...]
+    duration_ms: float
+
+
+@dataclass(frozen=True)
+class MigrationApplied(Event):
+    """A migration was run and recorded, in the direction said; not committed yet where DDL is transactional."""
+
+    direction: str
+    migration: str
+    duration_ms: float
+
+
+@dataclass(frozen=True)
+class TableCreated(Event):
+    """A table was made from its model, because no migration had made it."""
+
+    table: str
+
+
+@dataclass(frozen=True)
+class BatchCommitted(Event):
+    direction: str
+    migrations: tuple[str, ...]
+    tables: tuple[str, ...]
+    duration_ms: float
+
+
+@dataclass(frozen=True)
+class BatchFailed(Event):
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class NothingPending(Event):
+    """A start that had nothing to do."""
+
+    applied: int
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something that a person should look at; the batch goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Noted(Event):
+    """Something worth a line in the log."""
+
+    text: str
+
+
+def notify(observers: Iterable[Observer], event: Event) -> None:
+    """Log the event, then tell every observer; one that raises is logged."""
+    log(event)
+    for observer in observers:
+        try:
+            observer(event)
+        except Exception:
+            logger.exception("An observer raised on %s; the batch goes on.", type(event).__name__)
+
+
+def log(event: Event) -> None:
+    """Write an event to `logging.getLogger("ormmigrate")`: batches at INFO, operations at DEBUG."""
+    if isinstance(event, OperationRun):
+        logger.debug("%s: %s (%.1f ms)", event.migration, event.operation, event.duration_ms)
+    elif isinstance(event, BatchPlanned):
+        verb = "Applying" if event.direction == "up" else "Taking back"
+        logger.info("%s %d migrations (%s).", verb, len(event.migrations), event.environment)
+    elif isinstance(event, MigrationApplied):
+        verb = "Applied" if event.direction == "up" else "Took back"
+        logger.info("%s %s in %.1f ms.", verb, event.migration, event.duration_ms)
+    elif isinstance(event, TableCreated):
+        logger.info("Created the table %s from its model.", event.table)
+    elif isinstance(event, BatchCommitted):
+        logger.info(
+            "Committed: %d migrations, %d tables, %.1f ms.",
+            len(event.migrations), len(event.tables), event.duration_ms,
+        )  # fmt: skip
+    elif isinstance(event, BatchFailed):
+        logger.error("The batch failed: %s", event.error)
+    elif isinstance(event, NothingPending):
+        logger.info("Nothing pending: %d migrations are applied.", event.applied)
+    elif isinstance(event, Warned):
+        logger.warning("%s", event.text)
+    elif isinstance(event, Noted):
+        logger.info("%s", event.text)

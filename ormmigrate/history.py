@@ -1,0 +1,132 @@
+"""The only reader and writer of the history table."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+from peewee import Database, PeeweeException
+
+from ormmigrate.plan import DONE, AppliedMigration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from ormmigrate.dialects.base import Dialect
+
+TABLE = "ormmigrate_history"
+
+
+class Start:
+    """What the one query of a start found.
+
+    Attributes:
+        rows: (registry, id, state) of each row of the history.
+        tables: the names of the tables and views of the default schema, folded as the database compares them.
+    """
+
+    __slots__ = ("rows", "tables")
+
+    def __init__(self, found: Iterable[tuple[str | None, str, str | None]], dialect: Dialect) -> None:
+        self.rows: list[tuple[str, str, str]] = []
+        self.tables: set[str] = set()
+        for registry, name, state in found:
+            if registry is None or state is None:
+                self.tables.add(dialect.folded(name))
+            else:
+                self.rows.append((registry, name, state))
+
+
+def read_start(database: Database, dialect: Dialect) -> Start | None:
+    """The history's ids and the tables' names in one query; None where it has to be looked at under the lock.
+
+    That is where the history table is missing or has an older layout, or where somebody's batch is in the way.
+    """
+    try:
+        found = database.execute_sql(dialect.start_query(TABLE)).fetchall()
+    except PeeweeException as error:
+        if dialect.is_missing(error) or dialect.is_busy(error):
+            return None
+        raise dialect.explain_connection(database, error) from error
+    return Start(found, dialect)
+
+
+def read(database: Database, dialect: Dialect) -> list[AppliedMigration]:
+    """The rows in the order in which they were applied; none where there is no table.
+
+    Any layout is read: columns that are missing are empty, columns of a newer layout are left alone.
+    """
+    if not dialect.has_table(database, TABLE):
+        return []
+    cursor = database.execute_sql(f"SELECT * FROM {_table(database)} ORDER BY seq")
+    names = [column[0] for column in cursor.description]
+    return [_row(dict(zip(names, values))) for values in cursor.fetchall()]
+
+
+def _row(values: Mapping[str, Any]) -> AppliedMigration:
+    return AppliedMigration(
+        seq=values["seq"],
+        registry=values["registry"],
+        id=values["migration"],
+        name=values.get("name") or "",
+        description=values.get("description") or "",
+        checksum=values.get("checksum"),
+        source=values.get("source"),
+        batch=values.get("batch") or 0,
+        applied_at=_moment(values.get("applied_at")),
+        duration_ms=values.get("duration_ms") or 0.0,
+        state=values.get("state") or DONE,
+        application_version=values.get("application_version"),
+        package_version=values.get("package_version"),
+        details=json.loads(values.get("details") or "{}"),
+    )
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(value) if value else datetime(1970, 1, 1)
+
+
+def insert(database: Database, values: Mapping[str, Any]) -> None:
+    """Add a row; `details` is a mapping, `applied_at` is set here."""
+    row = dict(values, applied_at=_now(), details=json.dumps(values["details"]))
+    columns = ", ".join(_quoted(database, name) for name in row)
+    marks = ", ".join([database.param] * len(row))
+    database.execute_sql(f"INSERT INTO {_table(database)} ({columns}) VALUES ({marks})", tuple(row.values()))
+
+
+def update(database: Database, key: tuple[str, str], values: Mapping[str, Any]) -> None:
+    """Set columns of the row of (registry, id)."""
+    row = dict(values)
+    if "details" in row:
+        row["details"] = json.dumps(row["details"])
+    sets = ", ".join(f"{_quoted(database, name)} = {database.param}" for name in row)
+    database.execute_sql(
+        f"UPDATE {_table(database)} SET {sets} WHERE {_key(database)}", (*row.values(), *key)
+    )  # fmt: skip
+
+
+def delete(database: Database, keys: Sequence[tuple[str, str]]) -> None:
+    """Remove the rows of those (registry, id)."""
+    for key in keys:
+        database.execute_sql(f"DELETE FROM {_table(database)} WHERE {_key(database)}", key)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
+def _key(database: Database) -> str:
+    registry, migration = _quoted(database, "registry"), _quoted(database, "migration")
+    return f"{registry} = {database.param} AND {migration} = {database.param}"
+
+
+def _table(database: Database) -> str:
+    return _quoted(database, TABLE)
+
+
+def _quoted(database: Database, name: str) -> str:
+    return f"{database.quote[0]}{name}{database.quote[1]}"

@@ -1,0 +1,512 @@
+"""`Migrator`: the operations as methods, given to `up` and `down`. Live it runs them, recording it keeps them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from peewee import Database, Field, Model, Node, QueryEvent
+
+from ormmigrate.connection import stand_in
+from ormmigrate.dialects.base import Dialect
+from ormmigrate.errors import IrreversibleMigration
+from ormmigrate.migration import BaseMigration
+from ormmigrate.operations import (
+    AddColumn,
+    AddColumnDefault,
+    AddConstraint,
+    AddForeignKeyConstraint,
+    AddIndex,
+    AddNotNull,
+    AddUnique,
+    AlterColumnType,
+    AlterTable,
+    CreateTable,
+    DropColumn,
+    DropColumnDefault,
+    DropConstraint,
+    DropForeignKeyConstraint,
+    DropIndex,
+    DropNotNull,
+    DropTable,
+    Operation,
+    RenameColumn,
+    RenameTable,
+    Run,
+    Script,
+    Sql,
+)
+
+if TYPE_CHECKING:
+    from ormmigrate.dialects.engine import Engine, Outcome
+
+
+# A function given to run() may send any number of statements; an event carries the first of them.
+STATEMENTS_KEPT = 1000
+LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE")
+
+
+class TableMigrator:
+    """The operations of one table, without its name: what `alter_table` gives."""
+
+    def __init__(self, table: str, perform: Callable[[Operation], object]) -> None:
+        self._table = table
+        self._perform = perform
+
+    def add_column(self, column_name: str, field: Field, allow_not_null: bool = False) -> None:
+        self._perform(AddColumn(self._table, column_name, field, allow_not_null))
+
+    def drop_column(self, column_name: str, cascade: bool = False, *, field: Field | None = None) -> None:
+        self._perform(DropColumn(self._table, column_name, cascade, field))
+
+    def rename_column(self, old_name: str, new_name: str) -> None:
+        self._perform(RenameColumn(self._table, old_name, new_name))
+
+    def alter_column_type(
+        self, column: str, field: Field, cast: str | Node | None = None, *, replaces: Field | None = None
+    ) -> None:
+        self._perform(AlterColumnType(self._table, column, field, cast, replaces))
+
+    def add_not_null(self, column: str) -> None:
+        self._perform(AddNotNull(self._table, column))
+
+    def drop_not_null(self, column: str) -> None:
+        self._perform(DropNotNull(self._table, column))
+
+    def add_column_default(self, column: str, default: Any) -> None:
+        self._perform(AddColumnDefault(self._table, column, default))
+
+    def drop_column_default(self, column: str, *, default: Any = None) -> None:
+        self._perform(DropColumnDefault(self._table, column, default))
+
+    def add_index(
+        self,
+        columns: Sequence[str],
+        unique: bool = False,
+        using: str | None = None,
+        where: Node | None = None,
+        nulls_distinct: bool | None = None,
+        name: str | None = None,
+    ) -> None:
+        self._perform(AddIndex(self._table, _columns(columns), unique, using, where, nulls_distinct, name))
+
+    def drop_index(self, index_name: str, *, columns: Sequence[str] = (), unique: bool = False) -> None:
+        replaces = AddIndex(self._table, _columns(columns), unique, name=index_name) if columns else None
+        self._perform(DropIndex(self._table, index_name, replaces))
+
+    def add_constraint(self, name: str, constraint: Node) -> None:
+        self._perform(AddConstraint(self._table, name, constraint))
+
+    def drop_constraint(self, name: str, *, constraint: Node | None = None) -> None:
+        self._perform(DropConstraint(self._table, name, constraint))
+
+    def add_unique(self, *column_names: str) -> None:
+        self._perform(AddUnique(self._table, column_names))
+
+    def add_foreign_key_constraint(
+        self,
+        column_name: str,
+        rel: str,
+        rel_column: str,
+        on_delete: str | None = None,
+        on_update: str | None = None,
+        constraint_name: str | None = None,
+        rel_schema: str | None = None,
+    ) -> None:
+        self._perform(
+            AddForeignKeyConstraint(
+                self._table, column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
+            )
+        )
+
+    def drop_foreign_key_constraint(
+        self,
+        column_name: str,
+        *,
+        rel: str | None = None,
+        rel_column: str = "id",
+        on_delete: str | None = None,
+        on_update: str | None = None,
+        constraint_name: str | None = None,
+    ) -> None:
+        replaces = rel and AddForeignKeyConstraint(
+            self._table, column_name, rel, rel_column, on_delete, on_update, constraint_name
+        )
+        self._perform(DropForeignKeyConstraint(self._table, column_name, replaces or None))
+
+
+def _columns(columns: Sequence[str]) -> tuple[str, ...]:
+    # add_index("user", "email") would otherwise be an index on e, m, a, i and l.
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+class Migrator:
+    """The operations of playhouse's SchemaMigrator, same names and arguments, run as they are called.
+
+    Differences: `drop_column` does not cascade unless told to, and what drops something takes, as a keyword,
+    what it drops, so that it can be reversed.
+    """
+
+    def __init__(self, database: Database, dialect: Dialect) -> None:
+        self._database = database
+        self._dialect = dialect
+
+    def _perform(self, operation: Operation) -> object:
+        raise NotImplementedError
+
+    @property
+    def database(self) -> Database:
+        """The peewee database that is being migrated. What it is asked sees the operations before."""
+        return self._database
+
+    # -- tables -----------------------------------------------------------------------------
+
+    def create_table(
+        self,
+        name: str,
+        columns: Mapping[str, Field],
+        *,
+        indexes: Sequence[tuple[Sequence[str], bool]] = (),
+        constraints: Sequence[Node | str] = (),
+        primary_key: Sequence[str] = (),
+    ) -> None:
+        """Create a table from `{column: field}`, in the order written.
+
+        A table that is there already with the same columns is adopted; one that differs is an error that
+        shows the difference. A field's `default=` is Python's and stays out of the database.
+
+        Args:
+            indexes: `((columns, unique), ...)`, as in a model's Meta.
+            constraints: Check(...), SQL(...) or text.
+            primary_key: the columns of a composite primary key.
+        """
+        self._perform(CreateTable(name, dict(columns), _indexes(indexes), tuple(constraints), tuple(primary_key)))
+
+    def drop_table(
+        self, table: str, safe: bool = False, cascade: bool = False, *, columns: Mapping[str, Field] | None = None,
+        indexes: Sequence[tuple[Sequence[str], bool]] = (), constraints: Sequence[Node | str] = (),
+        primary_key: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Drop a table and its rows. With the `columns` it had (as for create_table) it can be reversed."""
+        replaces = columns and CreateTable(
+            table, dict(columns), _indexes(indexes), tuple(constraints), tuple(primary_key)
+        )
+        self._perform(DropTable(table, safe, cascade, replaces or None))
+
+    def rename_table(self, old_name: str, new_name: str) -> None:
+        self._perform(RenameTable(old_name, new_name))
+
+    @contextmanager
+    def alter_table(self, table: str) -> Iterator[TableMigrator]:
+        """Group changes of one table; they run when the block ends.
+
+        Example:
+            with migrator.alter_table("user") as user:
+                user.add_column("bio", TextField(null=True))
+                user.drop_not_null("email")
+        """
+        changes: list[Operation] = []
+        yield TableMigrator(table, changes.append)
+        if changes:
+            self._perform(AlterTable(table, tuple(changes)))
+
+    def _of(self, table: str) -> TableMigrator:
+        return TableMigrator(table, self._perform)
+
+    # -- columns, indexes and constraints: as in alter_table, with the table in front ----------
+
+    def add_column(self, table: str, column_name: str, field: Field, allow_not_null: bool = False) -> None:
+        """Add a column. Existing rows get the field's default; a function is called once for each row."""
+        self._of(table).add_column(column_name, field, allow_not_null)
+
+    def drop_column(
+        self, table: str, column_name: str, cascade: bool = False, *, field: Field | None = None
+    ) -> None:  # fmt: skip
+        """Drop a column and its values. With the `field` it had it can be reversed."""
+        self._of(table).drop_column(column_name, cascade, field=field)
+
+    def rename_column(self, table: str, old_name: str, new_name: str) -> None:
+        self._of(table).rename_column(old_name, new_name)
+
+    def alter_column_type(
+        self, table: str, column: str, field: Field, cast: str | Node | None = None, *, replaces: Field | None = None
+    ) -> None:
+        """Change a column's type. With the field that it `replaces` it can be reversed."""
+        self._of(table).alter_column_type(column, field, cast, replaces=replaces)
+
+    def add_not_null(self, table: str, column: str) -> None:
+        self._of(table).add_not_null(column)
+
+    def drop_not_null(self, table: str, column: str) -> None:
+        self._of(table).drop_not_null(column)
+
+    def add_column_default(self, table: str, column: str, default: Any) -> None:
+        self._of(table).add_column_default(column, default)
+
+    def drop_column_default(self, table: str, column: str, *, default: Any = None) -> None:
+        self._of(table).drop_column_default(column, default=default)
+
+    def add_index(
+        self,
+        table: str,
+        columns: Sequence[str],
+        unique: bool = False,
+        using: str | None = None,
+        where: Node | None = None,
+        nulls_distinct: bool | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Add an index, called `table_column_column` unless named."""
+        self._of(table).add_index(columns, unique, using, where, nulls_distinct, name)
+
+    def drop_index(self, table: str, index_name: str, *, columns: Sequence[str] = (), unique: bool = False) -> None:
+        """Drop an index. With the `columns` that it covered it can be reversed."""
+        self._of(table).drop_index(index_name, columns=columns, unique=unique)
+
+    def add_constraint(self, table: str, name: str, constraint: Node) -> None:
+        self._of(table).add_constraint(name, constraint)
+
+    def drop_constraint(self, table: str, name: str, *, constraint: Node | None = None) -> None:
+        """Drop a constraint. With the `constraint` that it was it can be reversed."""
+        self._of(table).drop_constraint(name, constraint=constraint)
+
+    def add_unique(self, table: str, *column_names: str) -> None:
+        self._of(table).add_unique(*column_names)
+
+    def add_foreign_key_constraint(
+        self,
+        table: str,
+        column_name: str,
+        rel: str,
+        rel_column: str,
+        on_delete: str | None = None,
+        on_update: str | None = None,
+        constraint_name: str | None = None,
+        rel_schema: str | None = None,
+    ) -> None:
+        self._of(table).add_foreign_key_constraint(
+            column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
+        )
+
+    def drop_foreign_key_constraint(self, table: str, column_name: str, **reference: Any) -> None:
+        """Drop a foreign key. With what it referred to (`rel=`, `rel_column=`, ...) it can be reversed."""
+        self._of(table).drop_foreign_key_constraint(column_name, **reference)
+
+    # -- text and code ------------------------------------------------------------------------
+
+    def sql(self, sql: str, params: Sequence[Any] | None = None, *, reverse: str | None = None) -> None:
+        """Run one statement. Without parameters the text is sent as written, `%` included."""
+        self._perform(Sql(sql, params, reverse))
+
+    def script(self, text: str, *, reverse: str | None = None) -> None:
+        """Run several statements, split as the database would, inside the batch's transaction."""
+        self._perform(Script(text, reverse))
+
+    def run(
+        self, function: Callable[[Migrator], object], reverse: Callable[[Migrator], object] | None = None
+    ) -> None:  # fmt: skip
+        """Call `function(migrator)`, for example to fill a column; `reverse(migrator)` takes it back."""
+        self._perform(Run(function, reverse))
+
+    # -- questions ----------------------------------------------------------------------------
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table (or view) of that name now."""
+        return self._dialect.has_table(self._database, name)
+
+    def has_column(self, table: str, column: str) -> bool:
+        """Whether that table has that column now."""
+        return self._dialect.folded_column(column) in self._dialect.columns(self._database, table)
+
+    def table(self, name: str, **fields: Field) -> type[Model]:
+        """A model of a table as it is now, for changing rows without the application's models.
+
+        Fields that are named are taken as given, the rest from the database.
+
+        Example:
+            User = migrator.table("user", active=BooleanField())
+            User.update(active=True).where(User.email.is_null(False)).execute()
+        """
+        from ormmigrate.tables import model_of
+
+        return model_of(self._database, self._dialect, name, fields)
+
+
+def _is_told(operation: Operation, statement: str) -> bool:
+    """Whether a statement is worth telling: what an operation of ours only looks up is not."""
+    if isinstance(operation, (Sql, Script, Run)):
+        return True
+    return not statement.lstrip().upper().startswith(LOOK_UPS)
+
+
+def _with_params(operation: Operation, event: QueryEvent) -> str:
+    """The statement, with its parameters where they are part of the schema, not rows."""
+    if not event.params or isinstance(operation, Run):
+        return str(event.sql)
+    return f"{event.sql}  -- {', '.join(map(repr, event.params))}"
+
+
+def _indexes(indexes: Sequence[tuple[Sequence[str], bool]]) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    return tuple((_columns(columns), unique) for columns, unique in indexes)
+
+
+class LiveMigrator(Migrator):
+    """Runs each operation as it is called, and tells what it came to.
+
+    Attributes:
+        performed: the operations that took effect, oldest first.
+        current: the operation that is running, or that failed.
+        statement: the statement that failed, if the last one did.
+        adopted: tables that were there already.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dialect: Dialect,
+        on_operation: Callable[[Operation, tuple[str, ...], float], None],
+        *,
+        keep: Sequence[str] = (),
+        calls_functions: bool = True,
+    ) -> None:
+        super().__init__(database, dialect)
+        self.engine: Engine = dialect.engine(database)
+        self.on_operation = on_operation
+        self.performed: list[Operation] = []
+        self.current: Operation | None = None
+        self.adopted: list[str] = []
+        self._keep = {dialect.folded(name) for name in keep}
+        self._calls_functions = calls_functions
+        self.statement: str | None = None
+        self._statements: list[str] = []
+        self._thread = get_ident()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear every statement of this thread while a migration runs."""
+        hooks = self._database.query_hooks
+        hooks.append(self._hear)
+        try:
+            yield
+        finally:
+            hooks.remove(self._hear)
+
+    def _hear(self, event: QueryEvent) -> None:
+        # Hooks belong to the database, and other threads use it too.
+        if get_ident() != self._thread:
+            return
+        self.statement = event.sql if event.exception is not None else None
+        if self.current is not None and len(self._statements) < STATEMENTS_KEPT and _is_told(self.current, event.sql):
+            self._statements.append(_with_params(self.current, event))
+
+    def _perform(self, operation: Operation) -> None:
+        if isinstance(operation, DropTable) and self._dialect.folded(operation.table) in self._keep:
+            return
+        outer, self.current = self.current, operation
+        if outer is None:
+            self._statements.clear()
+        first = len(self._statements)
+        began = time.perf_counter()
+        outcome = self._run(operation)
+        duration_ms = (time.perf_counter() - began) * 1000
+        if outcome is not None and outcome.adopted:
+            self.adopted.append(outcome.adopted)
+        self.current = outer
+        if outer is None:
+            self.performed.append(operation)
+        self.on_operation(operation, tuple(self._statements[first:]), duration_ms)
+
+    def _run(self, operation: Operation) -> Outcome | None:
+        if isinstance(operation, Run):
+            if self._calls_functions:
+                operation.function(self)
+            return None
+        return self.engine.run(operation)
+
+    def replay(self, operations: Sequence[Operation]) -> None:
+        """Run operations that were recorded."""
+        for operation in operations:
+            self._perform(operation)
+
+
+class RecordingMigrator(Migrator):
+    """Keeps the operations, and runs none."""
+
+    def __init__(self, database: Database, dialect: Dialect) -> None:
+        super().__init__(database, dialect)
+        self.operations: list[Operation] = []
+
+    def _perform(self, operation: Operation) -> None:
+        self.operations.append(operation)
+
+
+class _QueryRefused(Exception):
+    """Raised by the connection that stands in while `up` is recorded."""
+
+
+class _RefusingConnection:
+    """Refuses everything, and remembers that it was asked, even where the exception is swallowed."""
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "asked", False)
+
+    def __getattr__(self, name: str) -> Any:
+        object.__setattr__(self, "asked", True)
+        raise _QueryRefused
+
+    def __setattr__(self, name: str, value: object) -> None:
+        getattr(self, f"set {name}")
+
+
+def record(database: Database, dialect: Dialect, migration: BaseMigration) -> list[Operation]:
+    """The operations of a migration's `up`, without running any, and without letting a query through.
+
+    Raises:
+        IrreversibleMigration: `up` queries the database itself, or raises.
+    """
+    migrator = RecordingMigrator(database, dialect)
+    connection = _RefusingConnection()
+    failure: Exception | None = None
+    with stand_in(database, connection):
+        try:
+            migration.up(migrator)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the cause
+            failure = error
+    if connection.asked:
+        raise IrreversibleMigration(
+            migration=migration.label,
+            operation="its up() queries the database, so what it would do cannot be known beforehand",
+            advice="write down(), or move that code into a function: migrator.run(fill, reverse=empty).",
+        ) from failure
+    if failure is not None:
+        raise IrreversibleMigration(
+            migration=migration.label,
+            operation=f"its up() raises {type(failure).__name__}: {failure}",
+            advice="correct it, or write down().",
+        ) from failure
+    return migrator.operations
+
+
+def reverse_of(database: Database, dialect: Dialect, migration: BaseMigration) -> list[Operation]:
+    """The operations that take a migration back, derived from its `up`.
+
+    Raises:
+        IrreversibleMigration: which operation has no reverse, and what to write.
+    """
+    reverses: list[Operation] = []
+    for operation in reversed(record(database, dialect, migration)):
+        taken_back = operation.reverse()
+        if taken_back is None:
+            raise _irreversible(migration, operation)
+        reverses += taken_back
+    return reverses
+
+
+def _irreversible(migration: BaseMigration, operation: Operation) -> IrreversibleMigration:
+    culprit = operation
+    if isinstance(operation, AlterTable):
+        culprit = next(change for change in operation.changes if change.reverse() is None)
+    return IrreversibleMigration(migration=migration.label, operation=culprit.describe(), advice=culprit.advice)

@@ -1,0 +1,443 @@
+"""Operations as frozen values: they describe and reverse themselves, and run nothing.
+
+`Migrator.add_column(...)` makes an `AddColumn`, and so on, one to one. Each has a `kind` (the method's
+name), `describe()` for people, and `reverse()`: the operations that take it back, or None where nothing
+can, and then `advice` says what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import peewee
+from peewee import Field, ForeignKeyField, Node
+
+if TYPE_CHECKING:
+    from ormmigrate.migrator import Migrator
+
+WRITE_DOWN = "write down(), or leave the migration in place and put the correction into a new one."
+
+
+def index_name(table: str, columns: Sequence[str]) -> str:
+    """The name that playhouse.migrate gives an index: `table_column_column`, cut and hashed over 64."""
+    name: str = peewee._truncate_constraint_name("_".join((table, *columns)))  # type: ignore[attr-defined]
+    return name
+
+
+def field_words(value: Field) -> str:
+    """`CharField, unique, null`: a field in words."""
+    words = [type(value).__name__]
+    if isinstance(value, ForeignKeyField):
+        words.append(f"to {_target_words(value)}")
+        words += [f"on delete {value.on_delete}"] if value.on_delete else []
+    words += [word for word in ("primary_key", "unique", "null") if getattr(value, word)]
+    if value.default is not None:
+        words.append(f"default {getattr(value.default, '__name__', repr(value.default))}")
+    return ", ".join(words).replace("primary_key", "primary key")
+
+
+def _target_words(value: ForeignKeyField) -> str:
+    target = value.rel_model
+    return str(target) if isinstance(target, str) else str(target._meta.table_name)
+
+
+# eq=False throughout: peewee's fields answer == with an expression, which is always true.
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """The base of all operations."""
+
+    kind: ClassVar[str] = ""
+    advice: ClassVar[str] = WRITE_DOWN
+
+    def describe(self) -> str:
+        raise NotImplementedError
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class CreateTable(Operation):
+    kind = "create_table"
+    table: str
+    columns: Mapping[str, Field]
+    indexes: Sequence[tuple[Sequence[str], bool]] = ()
+    constraints: Sequence[Node | str] = ()
+    primary_key: Sequence[str] = ()
+
+    def describe(self) -> str:
+        return f"create the table {self.table} ({', '.join(self.columns)})"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropTable(self.table, replaces=self),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropTable(Operation):
+    kind = "drop_table"
+    advice = (
+        "name the columns it had: migrator.drop_table(name, columns={...}) can be reversed (its rows come "
+        "back from a backup only); or write down()."
+    )
+    table: str
+    safe: bool = False
+    cascade: bool = False
+    replaces: CreateTable | None = None
+
+    def describe(self) -> str:
+        return f"drop the table {self.table} and its rows" + (", with all that depends on it" if self.cascade else "")
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.replaces is None else (self.replaces,)
+
+
+@dataclass(frozen=True, eq=False)
+class RenameTable(Operation):
+    kind = "rename_table"
+    table: str
+    new_name: str
+
+    def describe(self) -> str:
+        return f"rename the table {self.table} to {self.new_name}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (RenameTable(self.new_name, self.table),)
+
+
+# -- columns ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class AddColumn(Operation):
+    kind = "add_column"
+    table: str
+    column: str
+    field: Field
+    allow_not_null: bool = False
+
+    def describe(self) -> str:
+        return f"add the column {self.table}.{self.column} ({field_words(self.field)})"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropColumn(self.table, self.column, field=self.field),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropColumn(Operation):
+    kind = "drop_column"
+    advice = (
+        "name the field it had: migrator.drop_column(table, column, field=TextField(null=True)) can be "
+        "reversed (its values come back from a backup only); or write down()."
+    )
+    table: str
+    column: str
+    cascade: bool = False
+    field: Field | None = None
+
+    def describe(self) -> str:
+        return f"drop the column {self.table}.{self.column} and its values"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.field is None else (AddColumn(self.table, self.column, self.field),)
+
+
+@dataclass(frozen=True, eq=False)
+class RenameColumn(Operation):
+    kind = "rename_column"
+    table: str
+    column: str
+    new_name: str
+
+    def describe(self) -> str:
+        return f"rename the column {self.table}.{self.column} to {self.new_name}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (RenameColumn(self.table, self.new_name, self.column),)
+
+
+@dataclass(frozen=True, eq=False)
+class AlterColumnType(Operation):
+    kind = "alter_column_type"
+    advice = (
+        "name the field it had: migrator.alter_column_type(table, column, new, replaces=CharField()) can be "
+        "reversed; or write down()."
+    )
+    table: str
+    column: str
+    field: Field
+    cast: str | Node | None = None
+    replaces: Field | None = None
+
+    def describe(self) -> str:
+        return f"change the type of {self.table}.{self.column} to {field_words(self.field)}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        if self.replaces is None or self.cast is not None:
+            return None
+        return (AlterColumnType(self.table, self.column, self.replaces, replaces=self.field),)
+
+
+@dataclass(frozen=True, eq=False)
+class AddNotNull(Operation):
+    kind = "add_not_null"
+    table: str
+    column: str
+
+    def describe(self) -> str:
+        return f"forbid NULL in {self.table}.{self.column}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropNotNull(self.table, self.column),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropNotNull(Operation):
+    kind = "drop_not_null"
+    table: str
+    column: str
+
+    def describe(self) -> str:
+        return f"allow NULL in {self.table}.{self.column}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (AddNotNull(self.table, self.column),)
+
+
+@dataclass(frozen=True, eq=False)
+class AddColumnDefault(Operation):
+    kind = "add_column_default"
+    table: str
+    column: str
+    default: Any
+
+    def describe(self) -> str:
+        return f"set the default of {self.table}.{self.column} to {self.default!r}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropColumnDefault(self.table, self.column, default=self.default),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropColumnDefault(Operation):
+    kind = "drop_column_default"
+    advice = "name the default it had: migrator.drop_column_default(table, column, default=...); or write down()."
+    table: str
+    column: str
+    default: Any = None
+
+    def describe(self) -> str:
+        return f"drop the default of {self.table}.{self.column}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.default is None else (AddColumnDefault(self.table, self.column, self.default),)
+
+
+# -- indexes and constraints --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class AddIndex(Operation):
+    kind = "add_index"
+    table: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    using: str | None = None
+    where: Node | None = None
+    nulls_distinct: bool | None = None
+    name: str | None = None
+
+    @property
+    def index(self) -> str:
+        return self.name or index_name(self.table, self.columns)
+
+    def describe(self) -> str:
+        unique = "unique " if self.unique else ""
+        return f"add the {unique}index {self.index} on {self.table} ({', '.join(self.columns)})"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropIndex(self.table, self.index, replaces=self),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropIndex(Operation):
+    kind = "drop_index"
+    advice = (
+        "name what it covered: migrator.drop_index(table, name, columns=(...), unique=...) can be reversed; "
+        "or write down()."
+    )
+    table: str
+    index: str
+    replaces: AddIndex | None = None
+
+    def describe(self) -> str:
+        return f"drop the index {self.index} on {self.table}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.replaces is None else (self.replaces,)
+
+
+@dataclass(frozen=True, eq=False)
+class AddConstraint(Operation):
+    kind = "add_constraint"
+    table: str
+    name: str
+    constraint: Node
+
+    def describe(self) -> str:
+        return f"add the constraint {self.name} to {self.table}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropConstraint(self.table, self.name, constraint=self.constraint),)
+
+
+@dataclass(frozen=True, eq=False)
+class AddUnique(Operation):
+    kind = "add_unique"
+    table: str
+    columns: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        # As playhouse.migrate names it.
+        return "uniq_" + "_".join(self.columns)
+
+    def describe(self) -> str:
+        return f"require {self.table} ({', '.join(self.columns)}) to be unique"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropConstraint(self.table, self.name, replaces=self),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropConstraint(Operation):
+    kind = "drop_constraint"
+    advice = "name what it was: migrator.drop_constraint(table, name, constraint=Check(...)); or write down()."
+    table: str
+    name: str
+    constraint: Node | None = None
+    replaces: Operation | None = None
+
+    def describe(self) -> str:
+        return f"drop the constraint {self.name} of {self.table}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        if self.replaces is not None:
+            return (self.replaces,)
+        return None if self.constraint is None else (AddConstraint(self.table, self.name, self.constraint),)
+
+
+@dataclass(frozen=True, eq=False)
+class AddForeignKeyConstraint(Operation):
+    kind = "add_foreign_key_constraint"
+    table: str
+    column: str
+    rel: str
+    rel_column: str
+    on_delete: str | None = None
+    on_update: str | None = None
+    constraint_name: str | None = None
+    rel_schema: str | None = None
+
+    def describe(self) -> str:
+        return f"add the foreign key {self.table}.{self.column} to {self.rel}.{self.rel_column}"
+
+    def reverse(self) -> tuple[Operation, ...]:
+        return (DropForeignKeyConstraint(self.table, self.column, replaces=self),)
+
+
+@dataclass(frozen=True, eq=False)
+class DropForeignKeyConstraint(Operation):
+    kind = "drop_foreign_key_constraint"
+    advice = (
+        "name what it referred to: migrator.drop_foreign_key_constraint(table, column, rel=..., "
+        "rel_column=...); or write down()."
+    )
+    table: str
+    column: str
+    replaces: AddForeignKeyConstraint | None = None
+
+    def describe(self) -> str:
+        return f"drop the foreign key of {self.table}.{self.column}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.replaces is None else (self.replaces,)
+
+
+# -- groups, text and code ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class AlterTable(Operation):
+    """Several changes of one table, as one ALTER TABLE or one rewrite where the database can."""
+
+    kind = "alter_table"
+    table: str
+    changes: tuple[Operation, ...]
+
+    def describe(self) -> str:
+        return f"alter {self.table}: " + "; ".join(change.describe() for change in self.changes)
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        reverses: list[Operation] = []
+        for change in reversed(self.changes):
+            taken_back = change.reverse()
+            if taken_back is None:
+                return None
+            reverses += taken_back
+        return (AlterTable(self.table, tuple(reverses)),)
+
+
+@dataclass(frozen=True, eq=False)
+class Sql(Operation):
+    kind = "sql"
+    advice = "give its reverse: migrator.sql(up, reverse=down); or write down()."
+    text: str
+    params: Sequence[Any] | None = None
+    reverse_text: str | None = None
+
+    def describe(self) -> str:
+        return f"run the SQL: {first_line(self.text)}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        if self.reverse_text is None:
+            return None
+        return (Sql(self.reverse_text, reverse_text=None if self.params else self.text),)
+
+
+@dataclass(frozen=True, eq=False)
+class Script(Operation):
+    kind = "script"
+    advice = "give its reverse: migrator.script(up, reverse=down); or write down()."
+    text: str
+    reverse_text: str | None = None
+
+    def describe(self) -> str:
+        return f"run the script: {first_line(self.text)}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.reverse_text is None else (Script(self.reverse_text, reverse_text=self.text),)
+
+
+@dataclass(frozen=True, eq=False)
+class Run(Operation):
+    kind = "run"
+    advice = "give its reverse: migrator.run(fill, reverse=empty); or write down()."
+    function: Callable[[Migrator], object]
+    reverse_function: Callable[[Migrator], object] | None = field(default=None)
+
+    def describe(self) -> str:
+        return f"run the function {getattr(self.function, '__name__', repr(self.function))}()"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        return None if self.reverse_function is None else (Run(self.reverse_function, self.function),)
+
+
+def first_line(text: str, limit: int = 100) -> str:
+    """A statement on one line, cut."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."

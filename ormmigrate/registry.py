@@ -1,0 +1,202 @@
+"""The explicit, ordered, validated list of an application's migrations."""
+
+from __future__ import annotations
+
+from heapq import merge
+from itertools import pairwise
+
+from ormmigrate.errors import (
+    DuplicateMigration,
+    RegistryError,
+    UnknownDependency,
+    UnknownMigration,
+    UnorderedMigrations,
+)
+from ormmigrate.migration import DEFAULT_REGISTRY, BaseMigration, check_id, label_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+NAME_MAX_LENGTH = 50
+
+
+class Registry:
+    """Migrations in the order in which they run.
+
+    Args:
+        migrations: classes or instances of BaseMigration, ascending by id.
+        name: what the history calls this list; several registries may share a database.
+        baseline: the id that a database which has tables but no history is taken to be at: everything up
+            to it counts as applied.
+
+    Raises:
+        RegistryError: or one of its subclasses, saying which line is wrong and how to mend it.
+
+    Example:
+        registry = Registry([Initial, AddUserPreferences])
+    """
+
+    def __init__(
+        self,
+        migrations: Iterable[type[BaseMigration] | BaseMigration] = (),
+        name: str = DEFAULT_REGISTRY,
+        baseline: str | None = None,
+    ) -> None:
+        #: The very list that was passed, by which `new` finds the file that it stands in.
+        self.source = migrations
+        self.name = _checked_name(name)
+        self.baseline = baseline
+        self.migrations = tuple(_instance(item, name) for item in migrations)
+        _check_order(self.migrations, name)
+        self._by_id = {migration.id: migration for migration in self.migrations}
+        if baseline is not None and baseline not in self._by_id:
+            raise UnknownMigration(id=baseline, nearest=nearest(baseline, self._by_id))
+
+    def __iter__(self) -> Iterator[BaseMigration]:
+        return iter(self.migrations)
+
+    def __len__(self) -> int:
+        return len(self.migrations)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._by_id
+
+    def __getitem__(self, id: str) -> BaseMigration:
+        """The migration of that id.
+
+        Raises:
+            UnknownMigration: with the nearest ids that there are.
+        """
+        try:
+            return self._by_id[id]
+        except KeyError:
+            raise UnknownMigration(id=label_of(self.name, id), nearest=nearest(id, self._by_id)) from None
+
+    def __repr__(self) -> str:
+        return f"<Registry {self.name!r}: {len(self)} migrations>"
+
+
+class Registries:
+    """All registries of one database, and their migrations in the one order in which they run: by id.
+
+    Raises:
+        RegistryError: two registries of one name.
+        UnknownDependency: a `depends_on` that is nowhere, or that comes later.
+    """
+
+    def __init__(self, registries: Iterable[Registry]) -> None:
+        self.registries = tuple(registries)
+        names = [registry.name for registry in self.registries]
+        for name in names:
+            if names.count(name) > 1:
+                raise RegistryError(
+                    f"Two registries are called {name!r}, and the history could not tell them apart.",
+                    'give one of them its own name: Registry([...], name="billing").',
+                )
+        self.migrations = tuple(merge(*self.registries, key=lambda migration: migration.id))
+        self.keys = tuple(migration.key for migration in self.migrations)
+        _check_dependencies(self.migrations)
+
+    def __iter__(self) -> Iterator[Registry]:
+        return iter(self.registries)
+
+    def find(self, id: str) -> BaseMigration:
+        """The migration of an id: `"2024..."`, or `"registry:2024..."`.
+
+        Raises:
+            UnknownMigration: with the nearest ids that there are.
+        """
+        name, _, bare = id.rpartition(":")
+        for registry in self.registries:
+            if (not name or name == registry.name) and bare in registry:
+                return registry[bare]
+        raise UnknownMigration(id=id, nearest=nearest(id, [migration.label for migration in self.migrations]))
+
+
+def as_registries(migrations: object) -> Registries:
+    """What `Database(migrations=...)` takes: a Registry, a list of migrations, or a list of registries."""
+    if isinstance(migrations, Registries):
+        return migrations
+    if isinstance(migrations, Registry):
+        return Registries([migrations])
+    if not isinstance(migrations, (list, tuple)):
+        raise RegistryError(
+            f"migrations= was given {migrations!r}.",
+            "give it a Registry, a list of migration classes, or a list of registries.",
+        )
+    if any(isinstance(item, Registry) for item in migrations):
+        if not all(isinstance(item, Registry) for item in migrations):
+            raise RegistryError(
+                "migrations= mixes registries and migrations in one list.",
+                "put the migrations into a Registry of their own: Registry([...], name=...).",
+            )
+        return Registries(migrations)
+    return Registries([Registry(migrations)])
+
+
+def nearest(id: str, known: Iterable[str]) -> list[str]:
+    """The ids most like a mistyped one."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    return get_close_matches(id, names, n=3, cutoff=0.5) or [name for name in names if id in name][:3]
+
+
+def _checked_name(name: str) -> str:
+    if not name or len(name) > NAME_MAX_LENGTH or not name.replace("_", "").isalnum():
+        raise RegistryError(
+            f"A registry cannot be called {name!r}.",
+            f"use letters, digits and underscores, {NAME_MAX_LENGTH} characters at most.",
+        )
+    return name
+
+
+def _instance(item: object, registry: str) -> BaseMigration:
+    if isinstance(item, type) and issubclass(item, BaseMigration):
+        migration = item()
+    elif isinstance(item, BaseMigration):
+        migration = item
+    else:
+        raise RegistryError(
+            f"The registry {registry!r} lists {item!r}, which is no migration.",
+            "list classes that derive from ormmigrate.BaseMigration.",
+        )
+    cls = type(migration)
+    check_id(migration.id, f"{cls.__module__}.{cls.__qualname__}")
+    if cls.up is BaseMigration.up:
+        raise RegistryError(
+            f"{cls.__module__}.{cls.__qualname__} ({migration.id}) has no up().",
+            "write def up(self, migrator): with what the migration does.",
+        )
+    depends_on: object = migration.depends_on
+    if isinstance(depends_on, str):
+        raise RegistryError(
+            f"{cls.__qualname__}.depends_on is the text {depends_on!r}.",
+            f"make it a tuple: depends_on = ({depends_on!r},)",
+        )
+    migration.registry = registry
+    return migration
+
+
+def _check_order(migrations: Sequence[BaseMigration], registry: str) -> None:
+    seen = set()
+    for migration in migrations:
+        if migration.id in seen:
+            raise DuplicateMigration(id=migration.id, registry=registry)
+        seen.add(migration.id)
+    for earlier, later in pairwise(migrations):
+        if later.id < earlier.id:
+            raise UnorderedMigrations(id=later.id, after=earlier.id, registry=registry)
+
+
+def _check_dependencies(migrations: Sequence[BaseMigration]) -> None:
+    known = {migration.key for migration in migrations}
+    earlier: set[tuple[str, str]] = set()
+    for migration in migrations:
+        for dependency in migration.depends_on:
+            name, _, id = dependency.rpartition(":")
+            key = (name or migration.registry, id)
+            if key not in earlier:
+                raise UnknownDependency(migration=migration.label, dependency=dependency, is_later=key in known)
+        earlier.add(migration.key)

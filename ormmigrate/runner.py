@@ -1,0 +1,267 @@
+"""`Runner`: status, plan, up, down, stamp and accept on one database. The loop itself is in `batch`.
+
+What a start without anything pending needs is here; the rest is imported when there is something to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+
+from peewee import PeeweeException
+
+from ormmigrate import history
+from ormmigrate.connection import connected, inner
+from ormmigrate.dialects import dialect_of
+from ormmigrate.environments import environment_named
+from ormmigrate.errors import ConfigurationError
+from ormmigrate.migrations import registry as builtin
+from ormmigrate.plan import is_complete
+from ormmigrate.registry import as_registries
+from ormmigrate.report import Report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from peewee import Database, Model, Proxy
+
+    from ormmigrate.batch import Batch, Planner
+    from ormmigrate.dialects.base import Dialect
+    from ormmigrate.events import Observer
+    from ormmigrate.operations import Operation
+    from ormmigrate.plan import AppliedMigration, Plan
+    from ormmigrate.registry import Registries
+    from ormmigrate.status import Status
+
+LOCK_TIMEOUT_S = 60.0
+logger = logging.getLogger("ormmigrate")
+
+
+class Runner:
+    """Migrations on one database; works on any peewee Database.
+
+    Args:
+        database: a peewee Database, or a proxy of one.
+        registry: a Registry, a list of migrations, or a list of registries.
+        environment: development, test or production; by default ORMMIGRATE_ENV, or production.
+        version: the application's version, kept in the history.
+        observers: callables that are given each event.
+        lock_timeout_s: how long to wait for another process's batch, in seconds.
+
+    Raises:
+        RegistryError: the list of migrations is not valid.
+        ConfigurationError: there is no such environment.
+
+    Example:
+        Runner(SqliteDatabase("shop.db"), registry).up()
+    """
+
+    def __init__(
+        self,
+        database: Database | Proxy,
+        registry: object,
+        *,
+        environment: str | None = None,
+        version: str | None = None,
+        observers: Sequence[Observer] = (),
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ) -> None:
+        self._database = database
+        self.registries: Registries = as_registries(registry)
+        self.environment = environment_named(environment)
+        self.version = version
+        self.observers = list(observers)
+        self.lock_timeout_s = lock_timeout_s
+
+    # -- changing ---------------------------------------------------------------------------
+
+    def up(self, to: str | None = None, *, models: Sequence[type[Model]] = ()) -> Report:
+        """Run what is pending, up to and including `to`, in one transaction; then create what `models` lack.
+
+        Where nothing is pending this costs one query.
+
+        Args:
+            to: an id (`"registry:id"` where the id alone is not clear); by default everything.
+            models: whose missing tables are created in the same transaction.
+
+        Raises:
+            ConfigurationError: called inside a transaction, or the database cannot be used.
+            HistoryError: the database and the program disagree.
+            LockTimeout: somebody else's batch did not end.
+            MigrationFailed: a migration raised.
+            IntegrityCheckFailed: the batch would have left rows that refer to nothing.
+        """
+        if to is not None:
+            self.registries.find(to)
+        began = time.perf_counter()
+        with self._connected() as (database, dialect):
+            if self._is_current(database, dialect, models):
+                self._say_nothing_pending()
+                return Report(duration_ms=(time.perf_counter() - began) * 1000)
+            return self._batch(database, dialect).run(self._upwards(to), models)
+
+    def down(self, steps: int | None = None, *, to: str | None = None, only: str | None = None) -> Report:
+        """Take migrations back, in the reverse of the order in which they were applied.
+
+        Args:
+            steps: how many; 1 unless `to` or `only` is given.
+            to: the id that is the last applied one afterwards.
+            only: exactly that one, which must be the last that was applied.
+
+        Raises:
+            IrreversibleMigration: before anything is touched.
+            ConfigurationError: more than one of the arguments, or an id that is not applied.
+            MigrationError: as for `up`.
+        """
+        from ormmigrate import plan
+
+        if sum(argument is not None for argument in (steps, to, only)) > 1:
+            raise ConfigurationError("down() was given more than one of steps, to and only.", "give it one of them.")
+        if to is not None:
+            self.registries.find(to)
+            return self._down(lambda rows: plan.plan_down_to(self.registries, rows, to))
+        if only is not None:
+            self.registries.find(only)
+            return self._down(lambda rows: plan.plan_down_only(self.registries, rows, only))
+        return self._down(lambda rows: plan.plan_down_steps(self.registries, rows, 1 if steps is None else steps))
+
+    def down_batch(self) -> Report:
+        """Take back what the last batch applied."""
+        from ormmigrate import plan
+
+        return self._down(lambda rows: plan.plan_down_batch(self.registries, rows))
+
+    def down_all(self) -> Report:
+        """Take back everything."""
+        from ormmigrate import plan
+
+        return self._down(lambda rows: plan.plan_down_all(self.registries, rows))
+
+    def stamp(self, to: str | None) -> Report:
+        """Write the history so that everything up to `to`, and nothing after it, counts as applied; run nothing.
+
+        Args:
+            to: an id; only its registry's rows are written. None: no migration of any registry.
+
+        Raises:
+            UnknownMigration: `to` is in no registry.
+            DatabaseAhead: the database has migrations that this program does not know.
+        """
+        from ormmigrate.stamping import stamp
+
+        last = None if to is None else self.registries.find(to)
+        with self._connected() as (database, dialect):
+            return stamp(self._batch(database, dialect), last)
+
+    def accept(self, id: str) -> None:
+        """Take the present checksum of an applied migration that was changed since.
+
+        Raises:
+            UnknownMigration: there is no such migration.
+            ConfigurationError: it is not applied, or its source is not available.
+        """
+        from ormmigrate.stamping import accept
+
+        migration = self.registries.find(id)
+        with self._connected() as (database, dialect):
+            accept(self._batch(database, dialect), migration)
+
+    # -- asking -----------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Everything that the history says: what is applied, what is pending, what is wrong. Read-only."""
+        from ormmigrate.status import status_of
+
+        with self._connected(refuses_transaction=False) as (database, dialect):
+            return status_of(self.registries, self._rows(database, dialect), self.environment)
+
+    def plan(self, to: str | None = None) -> Plan:
+        """What `up(to)` would run or, where later ones than `to` are applied, what `down(to=to)` would. Read-only."""
+        from ormmigrate.plan import own_rows, plan_down_to
+
+        last = None if to is None else self.registries.find(to)
+        with self._connected(refuses_transaction=False) as (database, dialect):
+            rows = self._rows(database, dialect)
+            own = own_rows(self.registries, rows)
+            if last is not None and any(row.key == last.key for row in own[:-1]):
+                return plan_down_to(self.registries, rows, last.label)
+            tables = dialect.table_names(database) - {dialect.folded(history.TABLE)}
+            return self._upwards(to)(rows, bool(tables))
+
+    def operations(self, id: str) -> list[tuple[Operation, tuple[str, ...]]]:
+        """A migration's operations and the SQL that each comes to here, from a replay on a scratch database.
+
+        Everything before it is replayed on empty tables first; functions given to `run` are not called.
+        """
+        from ormmigrate.replay import operations_of
+
+        migration = self.registries.find(id)
+        with self._connected() as (database, dialect):
+            return operations_of(database, dialect, self.registries, migration)
+
+    # -- parts ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _connected(self, *, refuses_transaction: bool = True) -> Iterator[tuple[Database, Dialect]]:
+        database = inner(self._database)
+        dialect = dialect_of(database)
+        with connected(database, dialect):
+            if refuses_transaction and (database.in_transaction() or dialect.in_transaction(database)):
+                raise ConfigurationError(
+                    "A transaction is open on this connection, and migrations need one of their own.",
+                    "call register_models() before the application begins a transaction: at its start, outside "
+                    "`with db:` and db.atomic().",
+                )
+            yield database, dialect
+
+    def _is_current(self, database: Database, dialect: Dialect, models: Sequence[type[Model]]) -> bool:
+        """Whether nothing is pending, nothing is wrong and no model lacks its table. One query."""
+        start = history.read_start(database, dialect)
+        if start is None or not is_complete(self.registries, builtin, start.rows):
+            return False
+        for model in models:
+            meta = model._meta
+            tables = start.tables if meta.schema is None else dialect.table_names(database, meta.schema)
+            if dialect.folded(meta.table_name) not in tables:
+                return False
+        return True
+
+    def _upwards(self, to: str | None) -> Planner:
+        from ormmigrate.plan import plan_up
+
+        def planner(rows: Sequence[AppliedMigration], has_tables: bool) -> Plan:
+            return plan_up(self.registries, rows, to=to, has_tables=has_tables)
+
+        return planner
+
+    def _down(self, planner: Callable[[Sequence[AppliedMigration]], Plan]) -> Report:
+        with self._connected() as (database, dialect):
+            return self._batch(database, dialect).run(lambda rows, _: planner(rows))
+
+    def _rows(self, database: Database, dialect: Dialect) -> list[AppliedMigration]:
+        try:
+            return history.read(database, dialect)
+        except PeeweeException as error:
+            raise dialect.explain_connection(database, error) from error
+
+    def _batch(self, database: Database, dialect: Dialect) -> Batch:
+        from ormmigrate.batch import Batch
+
+        return Batch(
+            database=database,
+            dialect=dialect,
+            registries=self.registries,
+            environment=self.environment,
+            observers=self.observers,
+            application_version=self.version,
+            lock_timeout_s=self.lock_timeout_s,
+        )
+
+    def _say_nothing_pending(self) -> None:
+        # The events cost an import that a start can do without where nobody listens.
+        if self.observers or logger.isEnabledFor(logging.INFO):
+            from ormmigrate.events import NothingPending, notify
+
+            notify(self.observers, NothingPending(len(self.registries.migrations)))

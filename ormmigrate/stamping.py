@@ -1,0 +1,71 @@
+"""Writing the history without running anything: `stamp` and `accept`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ormmigrate import history
+from ormmigrate.batch import fingerprint_of
+from ormmigrate.errors import ConfigurationError, DatabaseAhead
+from ormmigrate.migration import BaseMigration
+from ormmigrate.plan import DONE, own_rows
+from ormmigrate.report import Report
+
+if TYPE_CHECKING:
+    from ormmigrate.batch import Batch
+    from ormmigrate.plan import AppliedMigration
+
+
+def stamp(batch: Batch, last: BaseMigration | None) -> Report:
+    """Make the history say that everything up to `last`, and nothing after it, is applied.
+
+    Rows of an interrupted migration are settled by this: that is how a half-applied one is repaired by hand.
+    """
+    stamped: list[str] = []
+
+    def change(rows: list[AppliedMigration]) -> None:
+        own = [row for row in own_rows(batch.registries, rows) if last is None or row.registry == last.registry]
+        unknown = [row.label for row in own if row.key not in batch.registries.keys]
+        if unknown:
+            raise DatabaseAhead(unknown=unknown)
+        wanted = _up_to(batch, last)
+        history.delete(batch.database, [row.key for row in own if row.key not in wanted or row.state != DONE])
+        there = {row.key for row in own if row.state == DONE}
+        number = max((row.batch for row in rows), default=0) + 1
+        for key, migration in wanted.items():
+            if key not in there:
+                history.insert(batch.database, batch.row_of(migration, number))
+                stamped.append(migration.label)
+
+    batch.under_lock(change)
+    return Report(stamped=tuple(stamped))
+
+
+def _up_to(batch: Batch, last: BaseMigration | None) -> dict[tuple[str, str], BaseMigration]:
+    if last is None:
+        return {}
+    return {
+        migration.key: migration
+        for migration in batch.registries.migrations
+        if migration.registry == last.registry and migration.id <= last.id
+    }
+
+
+def accept(batch: Batch, migration: BaseMigration) -> None:
+    """Take a migration's present checksum and source into its row."""
+    known = fingerprint_of(migration)
+    if known is None:
+        raise ConfigurationError(
+            f"The source of {migration.label} is not available, so it has no checksum to accept.",
+            "run this from a checkout of the application.",
+        )
+
+    def change(rows: list[AppliedMigration]) -> None:
+        if migration.key not in {row.key for row in rows}:
+            raise ConfigurationError(
+                f"{migration.label} is not applied to this database, so there is nothing to accept.",
+                "python -m ormmigrate up applies it.",
+            )
+        history.update(batch.database, migration.key, {"checksum": known.checksum, "source": known.source})
+
+    batch.under_lock(change)
