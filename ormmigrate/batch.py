@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from peewee import Database, Model
+from peewee import Database, Model, PeeweeException
 
 from ormmigrate import history
-from ormmigrate.checksum import Fingerprint, fingerprint
+from ormmigrate.checksum import checksums_of, fingerprint_of
 from ormmigrate.connection import batch_lock
-from ormmigrate.dialects.base import Dialect, ensure_still_held
+from ormmigrate.dialects.base import Dialect, TransactionEnded, ensure_still_held
 from ormmigrate.dialects.violations import Violation, new_violations
 from ormmigrate.environments import Environment
 from ormmigrate.errors import ConfigurationError, IntegrityCheckFailed, MigrationError, MigrationFailed
@@ -43,29 +43,9 @@ if TYPE_CHECKING:
 #: The rows and whether the database has tables of its own, to what will run.
 Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
 
+ROLLED_BACK = "Everything was rolled back: the database is as it was."
 VERSION_MAX_LENGTH = 100
 NAME_MAX_LENGTH = 255
-
-# Every row of one process's history carries a checksum: a class is read once.
-_fingerprints: dict[type[BaseMigration], Fingerprint | None] = {}
-
-
-def fingerprint_of(migration: BaseMigration) -> Fingerprint | None:
-    """The checksum and source of a migration, or None where its source is not available."""
-    cls = type(migration)
-    if cls not in _fingerprints:
-        _fingerprints[cls] = fingerprint(cls)
-    return _fingerprints[cls]
-
-
-def checksums_of(migrations: Sequence[BaseMigration]) -> dict[tuple[str, str], str | None]:
-    """The present checksum of each migration, by (registry, id)."""
-    found = {}
-    for migration in migrations:
-        known = fingerprint_of(migration)
-        found[migration.key] = known.checksum if known else None
-    return found
-
 
 @dataclass
 class Batch:
@@ -167,7 +147,6 @@ class Batch:
             self._record(migration, number=number, duration_ms=0.0)
         self._refuse_split(plan)
         steps = [self._step(plan, migration, rows) for migration in plan.migrations]
-        connection = self.database.connection()
         for position, step in enumerate(steps, 1):
             self._tell(
                 MigrationStarted(plan.direction, step.migration.label, step.migration.title, position, len(steps))
@@ -177,7 +156,6 @@ class Batch:
                 self._apply(step, number, began)
             else:
                 self._revert(step)
-            ensure_still_held(self.dialect, self.database, connection, step.migration.label)
             duration_ms = (time.perf_counter() - began) * 1000
             self._tell(MigrationApplied(plan.direction, step.migration.label, duration_ms))
 
@@ -200,8 +178,14 @@ class Batch:
             adopted = row.details.get("adopted", ())
             if not migration.writes_down:
                 reverses = reverse_of(self.database, self.dialect, migration)
-        migrator = LiveMigrator(self.database, self.dialect, self._operation_of(migration), keep=adopted)
+        migrator = LiveMigrator(
+            self.database, self.dialect, self._operation_of(migration), keep=adopted, guard=self._guard()
+        )
         return Step(migration, migrator, reverses)
+
+    def _guard(self) -> Callable[[], None]:
+        connection = self.database.connection()
+        return lambda: ensure_still_held(self.dialect, self.database, connection)
 
     def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, tuple[str, ...], float], None]:
         def tell(operation: Operation, sql: tuple[str, ...], duration_ms: float) -> None:
@@ -241,13 +225,12 @@ class Batch:
         label, migrator = step.migration.label, step.migrator
         effects = [operation.describe() for operation in migrator.performed]
         if self.dialect.effects_are_kept():
-            history.update(self.database, step.migration.key, {"details": {"effects": effects}})
+            self._note_effects(step.migration, effects)
             outcome, advice = _kept(label, effects, self.applied if direction == "up" else self.reverted)
         else:
-            outcome = "Everything was rolled back: the database is as it was."
-            advice = f"correct the migration {label} and start again."
-        if isinstance(error, MigrationError) and not self.dialect.effects_are_kept():
-            advice = error.advice
+            ended = isinstance(error, TransactionEnded)
+            outcome = "What ran before that may have been committed." if ended else ROLLED_BACK
+            advice = error.advice if isinstance(error, MigrationError) else f"correct {label} and start again."
         return MigrationFailed(
             migration=label,
             operation=migrator.current.describe() if migrator.current else None,
@@ -256,6 +239,13 @@ class Batch:
             outcome=outcome,
             advice=advice,
         )
+
+    def _note_effects(self, migration: BaseMigration, effects: Sequence[str]) -> None:
+        """Leave in the history what took effect; if that fails, the first error is still the one to see."""
+        try:
+            history.update(self.database, migration.key, {"details": {"effects": effects}})
+        except PeeweeException as error:
+            self._warn(f"What took effect could not be noted in the history: {error}")
 
     def _record(
         self,
@@ -350,6 +340,7 @@ class Step:
             else:
                 migrator.replay(self.reverses)
             migration.after(migrator)
+        migrator.guard()
 
 
 def _kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[str, str]:

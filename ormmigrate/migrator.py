@@ -357,6 +357,7 @@ class LiveMigrator(Migrator):
     """Runs each operation as it is called, and tells what it came to.
 
     Attributes:
+        guard: called ahead of each operation; raises where the batch's transaction is gone.
         performed: the operations that took effect, oldest first.
         current: the operation that is running, or that failed.
         statement: the statement that failed, if the last one did.
@@ -371,6 +372,7 @@ class LiveMigrator(Migrator):
         *,
         keep: Sequence[str] = (),
         calls_functions: bool = True,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(database, dialect)
         self.engine: Engine = dialect.engine(database)
@@ -378,6 +380,7 @@ class LiveMigrator(Migrator):
         self.performed: list[Operation] = []
         self.current: Operation | None = None
         self.adopted: list[str] = []
+        self.guard = guard
         self._keep = {dialect.folded(name) for name in keep}
         self._calls_functions = calls_functions
         self.statement: str | None = None
@@ -405,6 +408,7 @@ class LiveMigrator(Migrator):
     def _perform(self, operation: Operation) -> None:
         if isinstance(operation, DropTable) and self._dialect.folded(operation.table) in self._keep:
             return
+        self.guard()
         outer, self.current = self.current, operation
         if outer is None:
             self._statements.clear()

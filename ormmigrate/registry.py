@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from heapq import merge
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 NAME_MAX_LENGTH = 50
+RESERVED_NAME = "ormmigrate"
 
 
 class Registry:
@@ -47,7 +49,7 @@ class Registry:
         self.source = migrations
         self.name = _checked_name(name)
         self.baseline = baseline
-        self.migrations = tuple(_instance(item, name) for item in migrations)
+        self.migrations = tuple(_instance(item, name) for item in _items(migrations, name))
         _check_order(self.migrations, name)
         self._by_id = {migration.id: migration for migration in self.migrations}
         if baseline is not None and baseline not in self._by_id:
@@ -81,13 +83,18 @@ class Registries:
     """All registries of one database, and their migrations in the one order in which they run: by id.
 
     Raises:
-        RegistryError: two registries of one name.
+        RegistryError: two registries of one name, or one with the package's own.
         UnknownDependency: a `depends_on` that is nowhere, or that comes later.
     """
 
     def __init__(self, registries: Iterable[Registry]) -> None:
         self.registries = tuple(registries)
         names = [registry.name for registry in self.registries]
+        if RESERVED_NAME in names:
+            raise RegistryError(
+                f"A registry of an application cannot be called {RESERVED_NAME!r}: the package keeps its own under it.",
+                'give it another name: Registry([...], name="billing").',
+            )
         for name in names:
             if names.count(name) > 1:
                 raise RegistryError(
@@ -143,8 +150,8 @@ def nearest(id: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(id, names, n=3, cutoff=0.5) or [name for name in names if id in name][:3]
 
 
-def _checked_name(name: str) -> str:
-    if not name or len(name) > NAME_MAX_LENGTH or not name.replace("_", "").isalnum():
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or len(name) > NAME_MAX_LENGTH or not name.replace("_", "").isalnum():
         raise RegistryError(
             f"A registry cannot be called {name!r}.",
             f"use letters, digits and underscores, {NAME_MAX_LENGTH} characters at most.",
@@ -152,11 +159,21 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _items(migrations: object, registry: str) -> Iterable[object]:
+    if isinstance(migrations, str) or not hasattr(migrations, "__iter__"):
+        raise RegistryError(
+            f"The registry {registry!r} was given {migrations!r}, which is no list.",
+            "give it a list of classes: Registry([Initial, AddUserPreferences]).",
+        )
+    return migrations  # type: ignore[return-value]
+
+
 def _instance(item: object, registry: str) -> BaseMigration:
     if isinstance(item, type) and issubclass(item, BaseMigration):
-        migration = item()
+        migration = _made(item)
     elif isinstance(item, BaseMigration):
-        migration = item
+        # A copy: the same instance may stand in another registry.
+        migration = copy(item)
     else:
         raise RegistryError(
             f"The registry {registry!r} lists {item!r}, which is no migration.",
@@ -169,14 +186,31 @@ def _instance(item: object, registry: str) -> BaseMigration:
             f"{cls.__module__}.{cls.__qualname__} ({migration.id}) has no up().",
             "write def up(self, migrator): with what the migration does.",
         )
-    depends_on: object = migration.depends_on
-    if isinstance(depends_on, str):
-        raise RegistryError(
-            f"{cls.__qualname__}.depends_on is the text {depends_on!r}.",
-            f"make it a tuple: depends_on = ({depends_on!r},)",
-        )
+    _check_depends_on(cls.__qualname__, migration.depends_on)
     migration.registry = registry
     return migration
+
+
+def _made(cls: type[BaseMigration]) -> BaseMigration:
+    try:
+        return cls()
+    except TypeError as error:
+        raise RegistryError(
+            f"{cls.__module__}.{cls.__qualname__} cannot be made without arguments: {error}.",
+            "list an instance in place of the class, or give the arguments defaults.",
+        ) from error
+
+
+def _check_depends_on(name: str, depends_on: object) -> None:
+    if isinstance(depends_on, str):
+        raise RegistryError(
+            f"{name}.depends_on is the text {depends_on!r}.", f"make it a tuple: depends_on = ({depends_on!r},)"
+        )
+    if not isinstance(depends_on, (tuple, list)) or not all(isinstance(id, str) for id in depends_on):
+        raise RegistryError(
+            f"{name}.depends_on is {depends_on!r}, which is no tuple of ids.",
+            'write the ids as texts: depends_on = ("20240601_120000_initial",)',
+        )
 
 
 def _check_order(migrations: Sequence[BaseMigration], registry: str) -> None:

@@ -121,23 +121,32 @@ class Runner:
             raise ConfigurationError("down() was given more than one of steps, to and only.", "give it one of them.")
         if to is not None:
             self.registries.find(to)
-            return self._down(lambda rows: plan.plan_down_to(self.registries, rows, to))
+            return self.down_by(lambda rows: plan.plan_down_to(self.registries, rows, to))
         if only is not None:
             self.registries.find(only)
-            return self._down(lambda rows: plan.plan_down_only(self.registries, rows, only))
-        return self._down(lambda rows: plan.plan_down_steps(self.registries, rows, 1 if steps is None else steps))
+            return self.down_by(lambda rows: plan.plan_down_only(self.registries, rows, only))
+        return self.down_by(lambda rows: plan.plan_down_steps(self.registries, rows, 1 if steps is None else steps))
 
     def down_batch(self) -> Report:
         """Take back what the last batch applied."""
         from ormmigrate import plan
 
-        return self._down(lambda rows: plan.plan_down_batch(self.registries, rows))
+        return self.down_by(lambda rows: plan.plan_down_batch(self.registries, rows))
 
     def down_all(self) -> Report:
         """Take back everything."""
         from ormmigrate import plan
 
-        return self._down(lambda rows: plan.plan_down_all(self.registries, rows))
+        return self.down_by(lambda rows: plan.plan_down_all(self.registries, rows))
+
+    def down_by(self, planner: Callable[[Sequence[AppliedMigration]], Plan]) -> Report:
+        """Take back what `planner` makes of the history's rows, read under the lock.
+
+        Raises:
+            MigrationError: as for `down`, and whatever the planner raises; nothing is touched then.
+        """
+        with self._connected() as (database, dialect):
+            return self._batch(database, dialect).run(lambda rows, _: planner(rows))
 
     def stamp(self, to: str | None) -> Report:
         """Write the history so that everything up to `to`, and nothing after it, counts as applied; run nothing.
@@ -176,6 +185,11 @@ class Runner:
 
         with self._connected(refuses_transaction=False) as (database, dialect):
             return status_of(self.registries, self._rows(database, dialect), self.environment)
+
+    def history(self) -> list[AppliedMigration]:
+        """The rows of the history, in the order in which they were applied. Read-only."""
+        with self._connected(refuses_transaction=False) as (database, dialect):
+            return self._rows(database, dialect)
 
     def plan(self, to: str | None = None) -> Plan:
         """What `up(to)` would run or, where later ones than `to` are applied, what `down(to=to)` would. Read-only."""
@@ -235,10 +249,6 @@ class Runner:
             return plan_up(self.registries, rows, to=to, has_tables=has_tables)
 
         return planner
-
-    def _down(self, planner: Callable[[Sequence[AppliedMigration]], Plan]) -> Report:
-        with self._connected() as (database, dialect):
-            return self._batch(database, dialect).run(lambda rows, _: planner(rows))
 
     def _rows(self, database: Database, dialect: Dialect) -> list[AppliedMigration]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ormmigrate import history
-from ormmigrate.batch import fingerprint_of
+from ormmigrate.checksum import fingerprint_of
 from ormmigrate.errors import ConfigurationError, DatabaseAhead
 from ormmigrate.migration import BaseMigration
 from ormmigrate.plan import DONE, own_rows

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ormmigrate.batch import checksums_of
+from ormmigrate.checksum import checksums_of
 from ormmigrate.environments import Environment
 from ormmigrate.errors import HistoryError
 from ormmigrate.plan import RUNNING, AppliedMigration, errors_in, is_changed, own_rows, verdict_on

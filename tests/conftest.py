@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import FILE, KINDS, MARIA, PG, Place, place_of
+from places import FILE, KINDS, MARIA, MEMORY, PG, Place, place_of
 
 from ormmigrate import Database
 
@@ -12,6 +12,13 @@ from ormmigrate import Database
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """An empty place for a database, on each kind in turn."""
+    with place_of(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(params=[MEMORY, FILE, PG])
+def transactional_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A place where DDL can be rolled back."""
     with place_of(request.param, tmp_path) as found:
         yield found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import peewee
@@ -61,10 +62,15 @@ def schema(database: peewee.Database, *, without: tuple[str, ...] = ()) -> list[
         ]
     else:
         found = [
-            (table, database.execute_sql(f"SHOW CREATE TABLE `{table}`").fetchone()[1].split(" AUTO_INCREMENT=")[0])
+            (table, _without_counter(database.execute_sql(f"SHOW CREATE TABLE `{table}`").fetchone()[1]))
             for table in database.get_tables()
         ]
     return [row for row in found if not any(name in str(row) for name in without)]
+
+
+def _without_counter(text: str) -> str:
+    """SHOW CREATE TABLE without the next number of the key, which says how many rows there have been."""
+    return re.sub(r" AUTO_INCREMENT=\d+", "", text)
 
 
 def _sqlite(database: peewee.Database) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from peewee import Database, PeeweeException, _transaction
 
 from ormmigrate.connection import held_open, internals
-from ormmigrate.errors import ConfigurationError, MigrationFailed
+from ormmigrate.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,23 +155,25 @@ def peewee_transaction(database: Database) -> Iterator[None]:
         del internals(database)._state.transactions[depth:]
 
 
-def ensure_still_held(dialect: Dialect, database: Database, connection: Any, migration: str) -> None:
-    """Raise where what has just run ended the batch's transaction, or replaced its connection.
+class TransactionEnded(ConfigurationError):
+    """What a migration ran ended the batch's transaction, or replaced its connection."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The batch's transaction ended in the middle of it.",
+            "take COMMIT, ROLLBACK, close() and executescript() out of the migration (migrator.script() runs "
+            "several statements safely), look at the schema, then run python -m ormmigrate status.",
+        )
+
+
+def ensure_still_held(dialect: Dialect, database: Database, connection: Any) -> None:
+    """Ask whether the batch's connection and transaction are still there, before more is written.
 
     Raises:
-        MigrationFailed
+        TransactionEnded
     """
-    if not database.is_closed() and database.connection() is connection and dialect.still_holds(database):
-        return
-    raise MigrationFailed(
-        migration=migration,
-        operation=None,
-        statement=None,
-        cause=ConfigurationError("The batch's transaction ended in the middle.", ""),
-        outcome="What ran before that may have been committed.",
-        advice="take COMMIT, ROLLBACK, close() and executescript() out of the migration (migrator.script() "
-        "runs several statements safely), look at the schema, then run python -m ormmigrate status.",
-    )
+    if database.is_closed() or database.connection() is not connection or not dialect.still_holds(database):
+        raise TransactionEnded
 
 
 def end_quietly(action: str, database: Database, statement: str) -> None:

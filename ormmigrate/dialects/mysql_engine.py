@@ -14,7 +14,16 @@ from peewee import SQL, Context, Entity, Field, callable_
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, default_of
-from ormmigrate.operations import AddColumn, AddNotNull, AlterColumnType, DropNotNull, Operation, RenameColumn
+from ormmigrate.operations import (
+    AddColumn,
+    AddNotNull,
+    AlterColumnType,
+    DropForeignKeyConstraint,
+    DropIndex,
+    DropNotNull,
+    Operation,
+    RenameColumn,
+)
 
 # The first versions with ALTER TABLE ... RENAME COLUMN.
 RENAME_COLUMN_SINCE = {"mariadb": (10, 5, 2), "mysql": (8, 0, 0)}
@@ -62,6 +71,16 @@ class MySQLEngine(Engine):
             return
         table, column, new_name = map(self.quoted, (operation.table, operation.column, operation.new_name))
         self.database.execute_sql(f"ALTER TABLE {table} RENAME COLUMN {column} TO {new_name}")
+
+    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> None:
+        name = self.playhouse.get_foreign_key_constraint(operation.table, operation.column)
+        super().drop_foreign_key_constraint(operation)
+        if operation.replaces is None:
+            return
+        # ADD CONSTRAINT made an index of the constraint's name where there was none; DROP leaves it behind.
+        for index in self.database.get_indexes(operation.table):
+            if index.name == name and list(index.columns) == [operation.column]:
+                self.drop_index(DropIndex(operation.table, name))
 
     def add_not_null(self, operation: AddNotNull) -> None:
         self._refuse_loss(operation, operation.table, operation.column)

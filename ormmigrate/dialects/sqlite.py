@@ -190,7 +190,7 @@ class SqliteDialect(Dialect):
             try:
                 found = database.execute_sql(f"PRAGMA foreign_key_check({quoted(table)})").fetchall()
             except OperationalError as error:
-                violations.append(Violation(table, "", (), str(error)))
+                violations.append(Violation(table, "", (), (), str(error)))
             else:
                 violations += self._explained(database, found)
         return violations
@@ -207,9 +207,9 @@ class SqliteDialect(Dialect):
             columns = _key_columns(database, table, number)
             values_of = _values(database, table, columns, rowids)
             for rowid in rowids:
-                values = values_of.get(rowid, ("?",))
-                words = tuple(f"{column} = {value}" for column, value in zip(columns, values))
-                violations.append(Violation(table, parent, words or ("?",), f"row {rowid}"))
+                values = values_of.get(rowid, ("?",) * len(columns))
+                row = "a row" if rowid is None else f"row {rowid}"
+                violations.append(Violation(table, parent, columns, values, row))
         return violations
 
     def quick_check(self, database: Database) -> Sequence[str]:
@@ -274,9 +274,9 @@ def _interruptible(database: Database) -> Iterator[None]:
             connection.set_progress_handler(None, 0)
 
 
-def _key_columns(database: Database, table: str, number: int) -> list[str]:
+def _key_columns(database: Database, table: str, number: int) -> tuple[str, ...]:
     rows = database.execute_sql(f"PRAGMA foreign_key_list({quoted(table)})").fetchall()
-    return [row[3] for row in sorted(rows, key=lambda row: row[1]) if row[0] == number]
+    return tuple(row[3] for row in sorted(rows, key=lambda row: row[1]) if row[0] == number)
 
 
 def _values(

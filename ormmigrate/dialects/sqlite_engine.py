@@ -7,14 +7,16 @@ carried over, and where anything else would be lost the operation is refused and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from itertools import compress
 from typing import Any
 
 import playhouse.migrate as playhouse
 from peewee import Database, PeeweeException
 
+from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine
 from ormmigrate.dialects.sqlite import quoted
 from ormmigrate.errors import UnsupportedOperation
@@ -32,6 +34,15 @@ from ormmigrate.operations import (
 
 NATIVE_DROP_COLUMN = (3, 35, 0)
 REBUILT_NAME = "__tmp__"  # what playhouse appends, and drops if it is there
+COLUMN_FACTS = ("name", "type", "not_null", "default", "in_key", "hidden")  # of PRAGMA table_xinfo, from its second
+#: What each rebuild changes in the column that it is about; nothing named: the column comes or goes.
+CHANGES = {
+    "add_not_null": ("not_null",),
+    "drop_not_null": ("not_null",),
+    "add_column_default": ("default",),
+    "drop_column_default": ("default",),
+    "alter_column_type": ("type",),
+}
 WATCHED_WORDS = ("CHECK", "COLLATE", "GENERATED", "AUTOINCREMENT", "DEFERRABLE", "CONSTRAINT", "REFERENCES", "CONFLICT")
 
 
@@ -48,9 +59,17 @@ class TableFacts:
     rowids: tuple[Any, ...]
     sequence: tuple[Any, ...]
 
-    def without(self, column: str) -> TableFacts:
-        """The facts that do not concern one column's own definition."""
+    def without(self, column: str, changes: Collection[str]) -> TableFacts:
+        """The facts that stay when one column's definition changes in those respects, or altogether."""
         folded = column.lower()
+        if changes:
+            blank = tuple(name not in changes for name in COLUMN_FACTS)
+            return replace(
+                self,
+                columns=tuple(
+                    tuple(compress(fact, blank)) if fact[0].lower() == folded else fact for fact in self.columns
+                ),
+            )
         return replace(
             self,
             columns=tuple(fact for fact in self.columns if fact[0].lower() != folded),
@@ -100,8 +119,20 @@ class SqliteEngine(Engine):
                 self.database.execute_sql(f"DROP INDEX {quoted(index.name)}")
 
     def alter_column_type(self, operation: AlterColumnType) -> None:
+        field = ddl.prepared(operation.field, operation.table, operation.column)
+        field.null = self.dialect.columns(self.database, operation.table)[self._folded(operation)][1]
+        # playhouse writes the name itself, and expects a field that has none yet.
+        field.name = field.column_name = None
         with self._watched(operation, operation.table, operation.column):
-            super().alter_column_type(operation)
+            self.playhouse.alter_column_type(operation.table, operation.column, field, cast=operation.cast).run()
+
+    def _folded(self, operation: AlterColumnType) -> str:
+        name = self.dialect.folded_column(operation.column)
+        if name not in self.dialect.columns(self.database, operation.table):
+            raise self.unsupported(
+                operation, f"The table {operation.table} has no column {operation.column}.", "correct the name."
+            )
+        return name
 
     def add_not_null(self, operation: AddNotNull) -> None:
         with self._watched(operation, operation.table, operation.column):
@@ -134,7 +165,8 @@ class SqliteEngine(Engine):
                 f"rename {table}{REBUILT_NAME} first.",
             )
         triggers = self._triggers(table)
-        before = read_facts(self.database, table).without(column)
+        changes = CHANGES.get(operation.kind, ())
+        before = read_facts(self.database, table).without(column, changes)
         for name, _ in triggers:
             self.database.execute_sql(f"DROP TRIGGER {quoted(name)}")
         # Around the renaming of a rebuild: views and triggers elsewhere stay as they are.
@@ -145,7 +177,7 @@ class SqliteEngine(Engine):
             self.database.execute_sql("PRAGMA legacy_alter_table = OFF")
         for _, text in triggers:
             self.database.execute_sql(text)
-        self._refuse_loss(operation, before, read_facts(self.database, table).without(column), column)
+        self._refuse_loss(operation, before, read_facts(self.database, table).without(column, changes), column)
 
     def _refuse_loss(self, operation: Operation, before: TableFacts, after: TableFacts, column: str) -> None:
         lost = [fact.name for fact in fields(TableFacts) if getattr(before, fact.name) != getattr(after, fact.name)]

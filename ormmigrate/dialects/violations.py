@@ -14,19 +14,22 @@ class Violation:
     Attributes:
         table: the table that the row is in.
         parent: the table that it refers to.
-        values: of the referring columns, as text; empty where the key itself does not fit its parent.
+        columns: the columns by which it refers.
+        values: of those columns, as text; empty where the key itself does not fit its parent.
         row: how to find it.
     """
 
     table: str
     parent: str
+    columns: tuple[str, ...]
     values: tuple[str, ...]
     row: str
 
     def __str__(self) -> str:
         if not self.values:
             return f"{self.table}: {self.row}"
-        return f"{self.table} ({self.row}) refers to {self.parent} ({', '.join(self.values)}), which is not there"
+        words = ", ".join(f"{column} = {value}" for column, value in zip(self.columns, self.values))
+        return f"{self.table} ({self.row}) refers to {self.parent} ({words}), which is not there"
 
 
 def new_violations(before: Iterable[Violation], after: Iterable[Violation]) -> list[Violation]:

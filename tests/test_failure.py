@@ -1,0 +1,264 @@
+"""A batch that fails: before or after, nothing in between; and where that cannot be, the exact state."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from peewee import AutoField, BooleanField, CharField, IntegerField, TextField
+from places import Place
+from snapshot import HISTORY, snapshot
+
+from ormmigrate import BaseMigration, Database, MigrationFailed, UnfinishedMigration
+from ormmigrate.connection import inner
+
+
+class Create(BaseMigration):
+    id = "20240101_000000_create"
+
+    def up(self, migrator):
+        migrator.create_table("owner", {"id": AutoField(), "name": CharField(unique=True)})
+        migrator.create_table(
+            "animal",
+            {"id": AutoField(), "owner_id": IntegerField(null=True), "name": TextField(), "legs": IntegerField()},
+        )
+        migrator.sql("INSERT INTO owner (name) VALUES ('Ann'), ('Bob'), ('Cy')")
+        migrator.sql("INSERT INTO animal (owner_id, name, legs) VALUES (1, 'cat', 4), (2, 'hen', 2), (NULL, 'fly', 6)")
+
+
+class Second(BaseMigration):
+    id = "20240102_000000_second"
+
+    def up(self, migrator):
+        migrator.add_column("animal", "tame", BooleanField(default=True))
+        migrator.add_index("animal", ("tame",))
+
+
+class Third(BaseMigration):
+    id = "20240103_000000_third"
+
+    def up(self, migrator):
+        migrator.rename_table("animal", "pet")
+        migrator.drop_not_null("pet", "name")
+
+
+class Fourth(BaseMigration):
+    id = "20240104_000000_fourth"
+
+    def up(self, migrator):
+        migrator.sql("DELETE FROM pet WHERE legs = 6")
+        migrator.drop_table("owner")
+
+
+class Fifth(BaseMigration):
+    id = "20240105_000000_fifth"
+
+    def up(self, migrator):
+        migrator.add_column("pet", "age", IntegerField(null=True))
+        migrator.sql("UPDATE pet SET age = 1")
+        migrator.sql("INSERT INTO nowhere VALUES (1)")
+        migrator.add_column("pet", "never", IntegerField(null=True))
+
+
+BAD = [Create, Second, Third, Fourth, Fifth]
+
+
+def start_with(place: Place, migrations: list, **options: object) -> Database:
+    """A database at the first migration, and then given the others: an in-memory one keeps its connection."""
+    first = place.database(migrations[:1])
+    first.register_models([])
+    later = Database(first.obj, migrations=migrations, environment="production", **options)
+    later.connect(reuse_if_open=True)
+    return later
+
+
+def test_a_batch_whose_fifth_migration_fails_leaves_everything_as_it_was(transactional_place: Place):
+    database = start_with(transactional_place, BAD)
+    before = snapshot(database)
+
+    with pytest.raises(MigrationFailed) as caught:
+        database.register_models([])
+
+    assert snapshot(database) == before
+    assert not database.in_transaction()
+    error = caught.value
+    assert error.migration == Fifth.id
+    assert error.statement == "INSERT INTO nowhere VALUES (1)"
+    assert "run the SQL: INSERT INTO nowhere" in str(error)
+    assert "Everything was rolled back" in str(error)
+    assert error.__cause__ is not None
+    if transactional_place.is_sqlite:
+        assert database.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
+        assert database.execute_sql("PRAGMA legacy_alter_table").fetchone() == (0,)
+
+
+def test_after_a_failed_batch_the_corrected_one_runs(transactional_place: Place):
+    database = start_with(transactional_place, BAD)
+    with pytest.raises(MigrationFailed):
+        database.register_models([])
+    corrected = Database(database.obj, migrations=BAD[:4], environment="production")
+    assert corrected.register_models([]).applied == (Second.id, Third.id, Fourth.id)
+
+
+def test_no_lock_is_left_after_a_failed_batch(shared_place: Place):
+    database = start_with(shared_place, BAD)
+    with pytest.raises(MigrationFailed):
+        database.register_models([])
+    other = shared_place.database(BAD[:2], lock_timeout_s=1)
+    if shared_place.rolls_back_ddl:
+        assert other.register_models([]).applied == (Second.id,)
+    else:
+        other.connect()
+        free = other.execute_sql("SELECT IS_FREE_LOCK(CONCAT('ormmigrate.', DATABASE()))").fetchone()
+        assert free == (1,)
+
+
+def test_where_ddl_cannot_be_rolled_back_the_error_says_what_took_effect_and_the_next_run_refuses(mysql_place: Place):
+    database = start_with(mysql_place, BAD)
+    with pytest.raises(MigrationFailed) as caught:
+        database.register_models([])
+    text = str(caught.value)
+    assert "add the column pet.age" in text
+    assert "UPDATE pet SET age = 1" in text
+    assert "pet.never" not in text
+    assert Fourth.id in text
+
+    state = snapshot(database)
+    with pytest.raises(UnfinishedMigration) as refused:
+        database.register_models([])
+    assert refused.value.migration == Fifth.id
+    assert refused.value.previous == Fourth.id
+    assert "add the column pet.age" in str(refused.value)
+    assert "pet.never" not in str(refused.value)
+    assert f"stamp {Fifth.id}" in str(refused.value)
+    assert f"stamp {Fourth.id}" in str(refused.value)
+    assert snapshot(database) == state
+
+
+def test_an_interrupted_migration_is_settled_by_stamping(mysql_place: Place):
+    database = start_with(mysql_place, BAD)
+    with pytest.raises(MigrationFailed):
+        database.register_models([])
+    database.execute_sql("ALTER TABLE pet DROP COLUMN age")
+    database.migrations.stamp(Fourth.id)
+
+    class Corrected(BaseMigration):
+        id = Fifth.id
+
+        def up(self, migrator):
+            migrator.add_column("pet", "age", IntegerField(null=True))
+
+    corrected = Database(database.obj, migrations=[*BAD[:4], Corrected], environment="production")
+    assert corrected.register_models([]).applied == (Fifth.id,)
+
+
+def test_a_down_that_fails_leaves_everything_as_it_was(transactional_place: Place):
+
+    class Stubborn(BaseMigration):
+        id = "20240102_000000_stubborn"
+
+        def up(self, migrator):
+            migrator.add_column("animal", "age", IntegerField(null=True))
+
+        def down(self, migrator):
+            migrator.drop_column("animal", "age")
+            raise RuntimeError("changed my mind")
+
+    database = start_with(transactional_place, [Create, Stubborn])
+    database.register_models([])
+    before = snapshot(database)
+    with pytest.raises(MigrationFailed, match="changed my mind"):
+        database.migrations.down()
+    assert snapshot(database) == before
+
+
+def test_a_migration_that_commits_is_noticed(transactional_place: Place):
+
+    class Commits(BaseMigration):
+        id = "20240102_000000_commits"
+
+        def up(self, migrator):
+            migrator.add_column("animal", "age", IntegerField(null=True))
+            migrator.database.connection().cursor().execute("COMMIT")
+
+    database = start_with(transactional_place, [Create, Commits])
+    with pytest.raises(MigrationFailed, match="transaction ended"):
+        database.register_models([])
+
+
+def test_a_statement_that_rolls_back_by_itself_is_noticed(file_place: Place):
+    class RollsBack(BaseMigration):
+        id = "20240102_000000_rolls_back"
+
+        def up(self, migrator):
+            migrator.add_column("animal", "age", IntegerField(null=True))
+            try:
+                migrator.sql("INSERT OR ROLLBACK INTO owner (id, name) VALUES (1, 'again')")
+            except Exception:
+                migrator.sql("INSERT INTO owner (name) VALUES ('stray')")
+
+    database = start_with(file_place, [Create, RollsBack])
+    before = snapshot(database)
+    with pytest.raises(MigrationFailed, match="transaction ended"):
+        database.register_models([])
+    assert snapshot(database, without=("owner",)) == {
+        "schema": [row for row in before["schema"] if "owner" not in str(row)],
+        "rows": {name: rows for name, rows in before["rows"].items() if name != "owner"},
+    }
+
+
+def test_connection_context_inside_a_migration_does_not_close_the_connection(place: Place):
+    class Contexts(BaseMigration):
+        id = "20240102_000000_contexts"
+
+        def up(self, migrator):
+            with migrator.database.connection_context():
+                migrator.sql("UPDATE animal SET legs = legs + 1")
+            migrator.sql("UPDATE animal SET legs = legs + 1")
+
+    database = start_with(place, [Create, Contexts])
+    database.register_models([])
+    database.connect(reuse_if_open=True)
+    assert database.execute_sql("SELECT sum(legs) FROM animal").fetchone()[0] == 18
+
+
+def test_commit_is_tried_again_while_a_reader_is_in_the_way(file_place: Place):
+    import threading
+    import time
+
+    database = start_with(file_place, [Create, Second])
+    database.execute_sql("PRAGMA journal_mode = DELETE")
+    reader = sqlite3.connect(inner(database).database, check_same_thread=False)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM animal").fetchall()
+
+    def let_go():
+        time.sleep(0.3)
+        reader.execute("COMMIT")
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    try:
+        assert database.register_models([]).applied == (Second.id,)
+    finally:
+        thread.join()
+        reader.close()
+
+
+def test_the_error_of_a_full_disk_is_the_first_one(tmp_path, file_place: Place):
+    class Big(BaseMigration):
+        id = "20240102_000000_big"
+
+        def up(self, migrator):
+            migrator.database.execute_sql("PRAGMA max_page_count = 60")
+            migrator.add_column("owner", "blob", TextField(null=True))
+            migrator.sql("UPDATE owner SET blob = hex(randomblob(300000))")
+
+    database = start_with(file_place, [Create, Big])
+    before = snapshot(database)
+    with pytest.raises(MigrationFailed, match="full"):
+        database.register_models([])
+    database.close()
+    database.connect()
+    assert snapshot(database) == before
+    assert HISTORY in before["rows"]

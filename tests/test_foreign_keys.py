@@ -1,0 +1,221 @@
+"""Foreign keys on, CASCADE children, and every operation that rebuilds the parent: no child row is lost."""
+
+from __future__ import annotations
+
+import pytest
+from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+from places import Place
+from snapshot import rows
+
+from ormmigrate import BaseMigration, Database, IntegrityCheckFailed, MigrationFailed, reference
+
+
+class Create(BaseMigration):
+    id = "20240101_000000_create"
+
+    def up(self, migrator):
+        migrator.create_table(
+            "parent",
+            {
+                "id": AutoField(),
+                "name": CharField(max_length=40),
+                "size": IntegerField(null=True),
+                "old": TextField(null=True),
+            },
+        )
+        migrator.create_table(
+            "child",
+            {
+                "id": AutoField(),
+                "parent_id": ForeignKeyField(reference("parent"), on_delete="CASCADE"),
+                "word": TextField(),
+            },
+        )
+        migrator.create_table(
+            "grandchild", {"id": AutoField(), "child_id": ForeignKeyField(reference("child"), on_delete="CASCADE")}
+        )
+        migrator.sql("INSERT INTO parent (name, size) VALUES ('a', 1), ('b', 2), ('c', 3)")
+        migrator.sql("INSERT INTO child (parent_id, word) VALUES (1, 'x'), (1, 'y'), (2, 'z'), (3, 'w')")
+        migrator.sql("INSERT INTO grandchild (child_id) VALUES (1), (2), (3), (4)")
+
+
+CHANGES = {
+    "add a NOT NULL column": lambda m: m.add_column("parent", "active", BooleanField(default=True)),
+    "add a column with an index": lambda m: m.add_column("parent", "rank", IntegerField(default=1, index=True)),
+    "drop a column": lambda m: m.drop_column("parent", "old"),
+    "rename a column": lambda m: m.rename_column("parent", "name", "title"),
+    "forbid NULL": lambda m: m.add_not_null("parent", "size"),
+    "allow NULL": lambda m: m.drop_not_null("parent", "name"),
+    "change a type": lambda m: m.alter_column_type("parent", "name", TextField()),
+    "set a default": lambda m: m.add_column_default("parent", "size", 7),
+    "rename the table": lambda m: m.rename_table("parent", "ancestor"),
+    "several in a group": lambda m: group(m),
+}
+
+
+def group(migrator):
+    with migrator.alter_table("parent") as parent:
+        parent.add_column("active", BooleanField(default=True))
+        parent.drop_not_null("name")
+        parent.rename_column("size", "height")
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_no_child_row_is_lost(place: Place, change):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            change(migrator)
+
+    first = place.database([Create])
+    first.register_models([])
+    first.connect(reuse_if_open=True)
+    before = rows(first)
+    database = Database(first.obj, migrations=[Create, Change])
+    assert database.register_models([])
+
+    after = rows(database)
+    assert after["child"] == before["child"]
+    assert after["grandchild"] == before["grandchild"]
+    assert len(after.get("parent") or after["ancestor"]) == 3
+    if place.is_sqlite:
+        assert database.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
+    parent = "ancestor" if "ancestor" in after else "parent"
+    database.execute_sql(f"DELETE FROM {parent} WHERE id = 1")
+    assert [word for (word,) in database.execute_sql("SELECT word FROM child ORDER BY id").fetchall()] == ["z", "w"]
+    assert database.execute_sql("SELECT count(*) FROM grandchild").fetchone() == (2,)
+
+
+def sqlite_with_rows(place: Place) -> Database:
+    first = place.database([Create])
+    first.register_models([])
+    first.connect(reuse_if_open=True)
+    return first
+
+
+@pytest.mark.parametrize("keys", [0, 1])
+def test_the_callers_setting_of_foreign_keys_is_as_before(file_place: Place, keys: int):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            migrator.drop_not_null("parent", "name")
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql(f"PRAGMA foreign_keys = {keys}")
+    database.execute_sql("PRAGMA busy_timeout = 1234")
+    Database(database.obj, migrations=[Create, Change]).register_models([])
+    assert database.execute_sql("PRAGMA foreign_keys").fetchone() == (keys,)
+    assert database.execute_sql("PRAGMA busy_timeout").fetchone() == (1234,)
+    assert database.execute_sql("SELECT count(*) FROM child").fetchone() == (4,)
+
+
+def test_a_batch_that_leaves_orphans_fails_and_names_table_and_rows(file_place: Place):
+    class Orphans(BaseMigration):
+        id = "20240102_000000_orphans"
+
+        def up(self, migrator):
+            migrator.sql("DELETE FROM parent WHERE name = 'b'")
+
+    database = sqlite_with_rows(file_place)
+    before = rows(database)
+    with pytest.raises(IntegrityCheckFailed) as caught:
+        Database(database.obj, migrations=[Create, Orphans]).register_models([])
+    assert rows(database) == before
+    (finding,) = caught.value.findings
+    assert finding == "child (row 3) refers to parent (parent_id = 2), which is not there"
+    assert "does not cascade" in str(caught.value)
+
+
+def test_orphans_that_were_there_before_neither_block_nor_count(file_place: Place):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            migrator.add_column("child", "rank", IntegerField(default=1))
+            migrator.rename_table("child", "kid")
+            migrator.rename_column("kid", "parent_id", "elder_id")
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql("PRAGMA foreign_keys = OFF")
+    database.execute_sql("INSERT INTO child (parent_id, word) VALUES (99, 'old orphan')")
+    database.execute_sql("PRAGMA foreign_keys = ON")
+    assert Database(database.obj, migrations=[Create, Change]).register_models([])
+    assert database.execute_sql("SELECT word FROM kid WHERE elder_id = 99").fetchone() == ("old orphan",)
+
+
+def test_a_new_orphan_beside_old_ones_is_found(file_place: Place):
+    class Orphans(BaseMigration):
+        id = "20240102_000000_orphans"
+
+        def up(self, migrator):
+            migrator.sql("INSERT INTO child (parent_id, word) VALUES (99, 'another'), (77, 'new')")
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql("PRAGMA foreign_keys = OFF")
+    database.execute_sql("INSERT INTO child (parent_id, word) VALUES (99, 'old orphan')")
+    with pytest.raises(IntegrityCheckFailed) as caught:
+        Database(database.obj, migrations=[Create, Orphans]).register_models([])
+    assert len(caught.value.findings) == 2
+
+
+def test_a_key_that_does_not_fit_its_parent_elsewhere_does_not_hide_new_orphans(file_place: Place):
+    class Orphans(BaseMigration):
+        id = "20240102_000000_orphans"
+
+        def up(self, migrator):
+            migrator.sql("DELETE FROM parent WHERE name = 'b'")
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql("CREATE TABLE odd (x INTEGER REFERENCES parent (size))")
+    with pytest.raises(IntegrityCheckFailed, match="child"):
+        Database(database.obj, migrations=[Create, Orphans]).register_models([])
+
+
+def test_triggers_survive_a_rebuild_in_their_order_and_do_not_fire_during_it(file_place: Place):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            migrator.add_column("parent", "active", BooleanField(default=True))
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql("CREATE TABLE log (word TEXT)")
+    for name in ("zebra", "ape"):
+        database.execute_sql(
+            f"CREATE TRIGGER {name} AFTER UPDATE ON parent BEGIN INSERT INTO log VALUES ('{name}'); END"
+        )
+    Database(database.obj, migrations=[Create, Change]).register_models([])
+    assert database.execute_sql("SELECT count(*) FROM log").fetchone() == (0,)
+    names = database.execute_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid").fetchall()
+    assert names == [("zebra",), ("ape",)]
+
+
+@pytest.mark.parametrize(
+    ("table", "lost"),
+    [
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT) STRICT", "options"),
+        ("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT) WITHOUT ROWID", "options"),
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT DEFAULT 'is NOT NULL')", ""),
+    ],
+)
+def test_what_a_rebuild_would_lose_is_refused_and_rolled_back(file_place: Place, table: str, lost: str):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            migrator.add_column("t", "c", IntegerField(default=1))
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql(table)
+    database.execute_sql("INSERT INTO t (id, a) VALUES (1, 'x')")
+    migrated = Database(database.obj, migrations=[Create, Change])
+    text = "SELECT sql FROM sqlite_master WHERE name = 't'"
+    if not lost:
+        assert migrated.register_models([])
+        assert "'is NOT NULL'" in database.execute_sql(text).fetchone()[0]
+        return
+    with pytest.raises(MigrationFailed, match=lost):
+        migrated.register_models([])
+    assert database.execute_sql(text).fetchone() == (table,)
