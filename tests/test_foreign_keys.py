@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerField, IntegrityError, TextField
 from places import Place
 from snapshot import rows
 
@@ -197,7 +197,7 @@ def test_triggers_survive_a_rebuild_in_their_order_and_do_not_fire_during_it(fil
     [
         ("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT) STRICT", "options"),
         ("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT) WITHOUT ROWID", "options"),
-        ("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT DEFAULT 'is NOT NULL')", ""),
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT)", "sequence"),
     ],
 )
 def test_what_a_rebuild_would_lose_is_refused_and_rolled_back(file_place: Place, table: str, lost: str):
@@ -205,17 +205,49 @@ def test_what_a_rebuild_would_lose_is_refused_and_rolled_back(file_place: Place,
         id = "20240102_000000_change"
 
         def up(self, migrator):
-            migrator.add_column("t", "c", IntegerField(default=1))
+            migrator.add_column_default("t", "a", "b")
 
     database = sqlite_with_rows(file_place)
     database.execute_sql(table)
-    database.execute_sql("INSERT INTO t (id, a) VALUES (1, 'x')")
+    database.execute_sql("INSERT INTO t (id, a) VALUES (5, 'x')")
+    database.execute_sql("DELETE FROM t")
     migrated = Database(database.obj, migrations=[Create, Change])
-    text = "SELECT sql FROM sqlite_master WHERE name = 't'"
-    if not lost:
-        assert migrated.register_models([])
-        assert "'is NOT NULL'" in database.execute_sql(text).fetchone()[0]
-        return
     with pytest.raises(MigrationFailed, match=lost):
         migrated.register_models([])
+    text = "SELECT sql FROM sqlite_master WHERE name = 't'"
     assert database.execute_sql(text).fetchone() == (table,)
+
+
+ODD_TABLES = {
+    "strict": "CREATE TABLE [odd t] (id INTEGER PRIMARY KEY, a TEXT) STRICT",
+    "without rowid": "CREATE TABLE [odd t] (id TEXT PRIMARY KEY, a TEXT) WITHOUT ROWID",
+    "autoincrement": "CREATE TABLE [odd t] ([id] INTEGER PRIMARY KEY AUTOINCREMENT, [a] TEXT)",
+    "constraints at the end": "CREATE TABLE [odd t] (id INT, a TEXT DEFAULT 'is NOT NULL', CHECK (a <> 'DEFAULT 1)'))",
+    "comment": "CREATE TABLE [odd t] (id INT, a TEXT -- the last one )\n)",
+}
+
+
+@pytest.mark.parametrize("table", ODD_TABLES.values(), ids=ODD_TABLES)
+def test_a_column_that_forbids_null_is_added_to_any_table_and_changes_nothing_else(file_place: Place, table: str):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            migrator.add_column("odd t", "n", IntegerField(default=7))
+            migrator.add_column("odd t", "it's", TextField(default="'quoted' DEFAULT", index=True))
+
+    database = sqlite_with_rows(file_place)
+    database.execute_sql(table)
+    database.execute_sql("INSERT INTO [odd t] (id, a) VALUES (3, 'x'), (9, 'y')")
+    database.execute_sql("CREATE VIEW v AS SELECT * FROM [odd t]")
+    database.execute_sql("CREATE TRIGGER g AFTER UPDATE ON [odd t] BEGIN UPDATE [odd t] SET a = 'fired'; END")
+    Database(database.obj, migrations=[Create, Change]).register_models([])
+
+    query = "SELECT a, n, \"it's\" FROM [odd t] ORDER BY id"
+    assert database.execute_sql(query).fetchall() == [("x", 7, "'quoted' DEFAULT"), ("y", 7, "'quoted' DEFAULT")]
+    text = database.execute_sql("SELECT sql FROM sqlite_master WHERE name = 'odd t'").fetchone()[0]
+    added = ', "n" INTEGER NOT NULL, "it\'s" TEXT NOT NULL'
+    assert text.replace(added, "") == table
+    assert database.execute_sql("PRAGMA integrity_check").fetchall() == [("ok",)]
+    with pytest.raises(IntegrityError):
+        database.execute_sql("INSERT INTO [odd t] (id, a) VALUES (10, 'z')")

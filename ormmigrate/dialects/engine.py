@@ -324,6 +324,11 @@ def default_of(field: Field) -> Any:
     return (field.rel_field if isinstance(field, ForeignKeyField) else field).db_value(value)
 
 
+def declares_default(field: Field) -> bool:
+    """Whether a field's constraints give it a DEFAULT in the database."""
+    return any("DEFAULT" in str(getattr(item, "sql", item)).upper() for item in field.constraints or ())
+
+
 def column_indexes(table: str, column: str, field: Field) -> list[AddIndex]:
     """The index that a field declares for its own column."""
     if field.primary_key or not (field.index or field.unique):

@@ -13,7 +13,7 @@ import playhouse.migrate as playhouse
 from peewee import SQL, Context, Entity, Field, callable_
 
 from ormmigrate.dialects import ddl
-from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, default_of
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, declares_default, default_of
 from ormmigrate.operations import (
     AddColumn,
     AddNotNull,
@@ -43,7 +43,7 @@ class MySQLEngine(Engine):
             return
         # NOT NULL with a default from the start, and the default dropped again: one ALTER fills every row,
         # and no MODIFY follows that would strip what the field says.
-        declares = any("DEFAULT" in str(getattr(item, "sql", item)).upper() for item in field.constraints or ())
+        declares = declares_default(field)
         context = self._add_not_null_column(operation, field)
         statement, params = context.query()
         if not declares:

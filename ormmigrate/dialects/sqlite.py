@@ -215,7 +215,8 @@ class SqliteDialect(Dialect):
     def quick_check(self, database: Database) -> Sequence[str]:
         try:
             found = [row[0] for row in database.execute_sql("PRAGMA quick_check").fetchall()]
-        except DatabaseError as error:
+        except (DatabaseError, peewee.sqlite3.DatabaseError) as error:  # type: ignore[attr-defined]
+            # The driver's own, for peewee wraps what execute() raises and not what fetchall() does.
             return [str(error)]
         return [] if found == ["ok"] else found
 
@@ -246,6 +247,7 @@ def _settings(database: Database, timeout_s: float) -> Iterator[None]:
     finally:
         if not database.is_closed():
             # Pragmas survive ROLLBACK. Legacy renaming left on would make later ALTERs break triggers.
+            end_quietly("Resetting writable_schema", database, "PRAGMA writable_schema = OFF")
             end_quietly("Resetting legacy_alter_table", database, "PRAGMA legacy_alter_table = OFF")
             end_quietly("Restoring the busy timeout", database, f"PRAGMA busy_timeout = {busy_ms}")
             end_quietly("Restoring foreign keys", database, f"PRAGMA foreign_keys = {had_keys}")

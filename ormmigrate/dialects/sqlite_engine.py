@@ -14,10 +14,10 @@ from itertools import compress
 from typing import Any
 
 import playhouse.migrate as playhouse
-from peewee import Database, PeeweeException
+from peewee import Database, Field, ForeignKeyField, PeeweeException
 
 from ormmigrate.dialects import ddl
-from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, declares_default, default_of
 from ormmigrate.dialects.sqlite import quoted
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
@@ -98,9 +98,65 @@ class SqliteEngine(Engine):
         if operation.field.null or operation.allow_not_null or operation.field.default is None:
             super().add_column(operation)
             return
-        # Adding it, filling it and forbidding NULL is one rebuild; no trigger of the table must see the fill.
+        # No trigger of the table must see the fill.
         with self._watched(operation, operation.table, operation.column):
-            super().add_column(operation)
+            if self._may_edit_schema():
+                self._add_filled(operation, self.prepared(operation))
+            else:
+                super().add_column(operation)
+
+    def _may_edit_schema(self) -> bool:
+        """Some builds forbid it (macOS's own)."""
+        try:
+            with self._writable_schema():
+                self.database.execute_sql("UPDATE sqlite_master SET sql = sql WHERE 0")
+        except PeeweeException:
+            return False
+        return True
+
+    @contextmanager
+    def _writable_schema(self) -> Iterator[None]:
+        self.database.execute_sql("PRAGMA writable_schema = ON")
+        try:
+            yield
+        finally:
+            self.database.execute_sql("PRAGMA writable_schema = OFF")
+
+    def _add_filled(self, operation: AddColumn, field: Field) -> None:
+        """Add a NOT NULL column by SQLite's own ALTER, with a default that goes again once every row holds it.
+
+        No rebuild, so nothing can be lost, whatever the table is like.
+        """
+        table = self.quoted(operation.table)
+        context = self.database.get_sql_context()
+        context.sql(field.ddl(context))
+        if isinstance(field, ForeignKeyField):
+            self.playhouse.add_inline_fk_sql(context, field)
+        definition, _ = context.query()
+        literal = self.database.execute_sql("SELECT quote(?)", (default_of(field),)).fetchone()[0]
+        default = "" if declares_default(field) else f" DEFAULT {literal}"
+        self.database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {definition}{default}")
+        # Rows older than the column take its value from the schema: each must hold it before the default goes.
+        self.fill(operation.table, operation.column, field)
+        if default:
+            self._edit_schema(operation, definition + default, definition)
+        self.finish_column(operation, field)
+
+    def _edit_schema(self, operation: AddColumn, old: str, new: str) -> None:
+        """Replace what ALTER TABLE has just put into the text of CREATE TABLE, which it keeps byte for byte."""
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+        name, text = self.database.execute_sql(query, (operation.table,)).fetchone()
+        before, found, after = text.rpartition(old)
+        if not found:
+            raise self.unsupported(operation, "SQLite did not keep the text of the column as it was given.")
+        with self._writable_schema():
+            self.database.execute_sql(
+                "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", (before + new + after, name)
+            )
+        # The schema is read again, here and by others, when its version is another
+        # (sqlite.org/pragma.html#pragma_writable_schema).
+        version = self.database.execute_sql("PRAGMA schema_version").fetchone()[0]
+        self.database.execute_sql(f"PRAGMA schema_version = {version + 1}")
 
     def drop_column(self, operation: DropColumn) -> None:
         self.refuse_shared_indexes(operation)
@@ -184,11 +240,19 @@ class SqliteEngine(Engine):
         if isinstance(operation, AddColumn):
             # The new column may bring its own foreign key, CHECK and index along.
             lost = [name for name in lost if name not in ("constraints", "foreign_keys", "indexes")]
+            lost += self._not_as_meant(operation)
         if lost:
             raise self.unsupported(
                 operation,
                 f"Rebuilding the table for {column} would change its {' and its '.join(lost).replace('_', ' ')}.",
             )
+
+    def _not_as_meant(self, operation: AddColumn) -> list[str]:
+        """Whether the new column is there, forbids NULL, and has no default that its field does not declare."""
+        meant = (operation.column, 1, None)
+        rows = self.database.execute_sql(f"PRAGMA table_xinfo({quoted(operation.table)})").fetchall()
+        there = [(row[1], row[3], None if declares_default(operation.field) else row[4]) for row in rows]
+        return [] if meant in there else ["new_column"]
 
     def _triggers(self, table: str) -> list[tuple[str, str]]:
         rows = self.database.execute_sql(
