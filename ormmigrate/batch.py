@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,16 +23,18 @@ from ormmigrate.events import (
     BatchPlanned,
     MigrationApplied,
     MigrationStarted,
+    NothingPending,
     Noted,
     OperationRun,
     Warned,
+    logger,
     notify,
 )
-from ormmigrate.migration import BaseMigration
+from ormmigrate.migration import DONE, RUNNING, BaseMigration
 from ormmigrate.migrations import registry as builtin
 from ormmigrate.migrator import LiveMigrator, reverse_of
 from ormmigrate.operations import Operation
-from ormmigrate.plan import DONE, RUNNING, AppliedMigration, Plan, errors_in, pending, raise_or_warn
+from ormmigrate.plan import AppliedMigration, Plan, errors_in, own_rows, pending, raise_or_warn
 from ormmigrate.registry import Registries
 from ormmigrate.report import Report
 from ormmigrate.sync import create_missing_tables
@@ -46,6 +49,7 @@ Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
 ROLLED_BACK = "Everything was rolled back: the database is as it was."
 VERSION_MAX_LENGTH = 100
 NAME_MAX_LENGTH = 255
+
 
 @dataclass
 class Batch:
@@ -66,6 +70,7 @@ class Batch:
     applied: list[str] = field(default_factory=list)
     reverted: list[str] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
+    checksums: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def run(self, planner: Planner, models: Sequence[type[Model]] = ()) -> Report:
         """Lock, plan, check, run, record, sync, check, commit.
@@ -74,6 +79,8 @@ class Batch:
             MigrationError: the batch was rolled back where DDL is transactional; the error says so.
         """
         began = time.perf_counter()
+        # Read here, for it takes longer than the batch of a small application, and needs no lock.
+        self.checksums = checksums_of(self.registries.migrations)
         try:
             with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
                 plan, rows = self._planned(planner)
@@ -81,11 +88,19 @@ class Batch:
                 self._run_plan(plan, rows)
                 self._sync(models)
                 self._check_integrity(before)
+        except PeeweeException as error:
+            wrapped = self._failed_outside(error)
+            self._tell(BatchFailed(wrapped))
+            raise wrapped from error
         except BaseException as error:
             self._tell(BatchFailed(error))
             raise
         duration_ms = (time.perf_counter() - began) * 1000
-        self._tell(BatchCommitted(plan.direction, plan.labels, tuple(self.created), duration_ms))
+        if plan or self.created:
+            self._tell(BatchCommitted(plan.direction, plan.labels, tuple(self.created), duration_ms))
+        else:
+            # Somebody else's batch had done it when our turn came.
+            self._tell(NothingPending(len(own_rows(self.registries, rows))))
         return Report(
             applied=tuple(self.applied),
             reverted=tuple(self.reverted),
@@ -116,9 +131,7 @@ class Batch:
         return bool(self.dialect.table_names(self.database) - {self.dialect.folded(history.TABLE)})
 
     def _refuse_what_is_wrong(self, rows: Sequence[AppliedMigration]) -> None:
-        applied = {row.key for row in rows}
-        known = [migration for migration in self.registries.migrations if migration.key in applied]
-        for text in raise_or_warn(errors_in(self.registries, rows, checksums_of(known)), self.environment):
+        for text in raise_or_warn(errors_in(self.registries, rows, self.checksums), self.environment):
             self._warn(text)
 
     def _upgrade_history(self) -> None:
@@ -136,7 +149,8 @@ class Batch:
             self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
         self._quick_check("The database is damaged, so nothing was changed.", "restore it from a backup first.")
         before = list(self.dialect.foreign_key_violations(self.database))
-        self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
+        if plan.migrations:
+            self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
         return before
 
     # -- running ----------------------------------------------------------------------------
@@ -188,8 +202,11 @@ class Batch:
         return lambda: ensure_still_held(self.dialect, self.database, connection)
 
     def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, tuple[str, ...], float], None]:
+        is_heard = bool(self.observers) or logger.isEnabledFor(logging.DEBUG)
+
         def tell(operation: Operation, sql: tuple[str, ...], duration_ms: float) -> None:
-            self._tell(OperationRun(migration.label, operation.describe(), sql, duration_ms))
+            if is_heard:
+                self._tell(OperationRun(migration.label, operation.describe(), sql, duration_ms))
 
         return tell
 
@@ -220,8 +237,10 @@ class Batch:
         history.delete(self.database, [step.migration.key])
         self.reverted.append(step.migration.label)
 
-    def _failed(self, step: Step, error: Exception, direction: str) -> MigrationError:
+    def _failed(self, step: Step, error: Exception, direction: str) -> BaseException:
         """The one place where a database's error is wrapped."""
+        if self.dialect.is_interrupt(error):
+            return KeyboardInterrupt()
         label, migrator = step.migration.label, step.migrator
         effects = [operation.describe() for operation in migrator.performed]
         if self.dialect.effects_are_kept():
@@ -238,6 +257,16 @@ class Batch:
             cause=error,
             outcome=outcome,
             advice=advice,
+        )
+
+    def _failed_outside(self, error: PeeweeException) -> MigrationError:
+        """A database's error from COMMIT, say, or from creating a model's table."""
+        kept = "This database cannot roll back DDL: what had been done stays, and the history says how far it came."
+        return MigrationError(
+            f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n"
+            f"  {kept if self.dialect.effects_are_kept() else ROLLED_BACK}",
+            "correct the cause and start again; if the connection was lost, look first at what was committed: "
+            "python -m ormmigrate status.",
         )
 
     def _note_effects(self, migration: BaseMigration, effects: Sequence[str]) -> None:

@@ -28,8 +28,12 @@ def compare_models(runner: Runner, models: Sequence[type[Model]], report: Report
     database = inner(runner._database)
     dialect = dialect_of(database)
     with connected(database, dialect):
+        tables = dialect.plain_tables(database)
         lines = [
-            f"{model._meta.table_name}: {line}" for model in models for line in differences_of(database, dialect, model)
+            f"{model._meta.table_name}: {line}"
+            for model in models
+            if dialect.folded(model._meta.table_name) in tables
+            for line in differences_of(database, dialect, model)
         ]
     if not lines:
         return report

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
+import peewee
 from peewee import Database, PeeweeException, Proxy
 
 from ormmigrate.errors import ConfigurationError
@@ -13,9 +14,16 @@ from ormmigrate.errors import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from ormmigrate.dialects.base import Dialect
+
+#: peewee turns a driver's errors into its own in execute(), and not in fetchall(), where SQLite still reads the file.
+driver_errors_wrapped: AbstractContextManager[None] = peewee.__exception_wrapper__  # type: ignore[attr-defined]
+
+# What drivers raise as it is: unknown parameters of a URL, a package that an authentication needs, the network.
+UNWRAPPED = (OSError, TypeError, ValueError, RuntimeError)
 
 # Keyed by the inner database: a proxy cannot be weakly referenced, and two proxies may share one.
 _batch_locks: WeakKeyDictionary[Database, BatchLock] = WeakKeyDictionary()
@@ -61,7 +69,7 @@ def connected(database: Database, dialect: Dialect) -> Iterator[None]:
         return
     try:
         database.connect()
-    except (PeeweeException, OSError) as error:
+    except (PeeweeException, *UNWRAPPED) as error:
         raise dialect.explain_connection(database, error) from error
     try:
         yield
@@ -77,16 +85,23 @@ class BatchLock:
         self._lock = threading.Lock()
         self._owner: int | None = None
 
-    def __enter__(self) -> None:
-        me = threading.get_ident()
-        if self._owner == me:
+    def refuse_owner(self) -> None:
+        """Refuse the thread whose batch is running: it would wait for itself.
+
+        Raises:
+            ConfigurationError
+        """
+        if self._owner == threading.get_ident():
             raise ConfigurationError(
                 "Migrations were started from inside a migration.",
                 "remove the call of register_models() or up() from the migration: the batch that is running "
                 "creates the tables when it ends.",
             )
+
+    def __enter__(self) -> None:
+        self.refuse_owner()
         self._lock.acquire()
-        self._owner = me
+        self._owner = threading.get_ident()
 
     def __exit__(self, *exc_info: object) -> None:
         self._owner = None

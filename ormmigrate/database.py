@@ -6,6 +6,7 @@ import logging
 from contextlib import contextmanager
 
 import peewee
+from peewee import DeferredForeignKey
 
 from ormmigrate.connection import inner
 from ormmigrate.errors import ConfigurationError, MigrationError
@@ -124,15 +125,18 @@ class Database(peewee.DatabaseProxy):
         """The models and their through models; those without a database are bound here."""
         chosen = _with_through_models(models)
         mine = inner(self)
+        unbound = []
         for model in chosen:
             bound = model._meta.database
             if bound is None:
-                model.bind(self, bind_refs=False, bind_backrefs=False)
+                unbound.append(model)
             elif (bound.obj if isinstance(bound, peewee.Proxy) else bound) is not mine:
                 raise ConfigurationError(
                     f"The model {model.__name__} belongs to another database ({_described(bound)}).",
                     "register it with that one, or derive it from db.Model of this one.",
                 )
+        for model in unbound:
+            model.bind(self, bind_refs=False, bind_backrefs=False)
         return chosen
 
     def _with_comparison(self, report: Report, models: Sequence[type[peewee.Model]]) -> Report:
@@ -147,6 +151,12 @@ class Database(peewee.DatabaseProxy):
 
 
 def _with_through_models(models: Iterable[type[peewee.Model]]) -> list[type[peewee.Model]]:
+    # A model is iterable: that would query its rows.
+    if isinstance(models, type) or not hasattr(models, "__iter__"):
+        name = models.__name__ if isinstance(models, type) else "User"
+        raise ConfigurationError(
+            f"register_models() was given {models!r}, which is no list.", f"write db.register_models([{name}])."
+        )
     chosen = list(models)
     for model in chosen:
         if not (isinstance(model, type) and issubclass(model, peewee.Model)):
@@ -154,11 +164,22 @@ def _with_through_models(models: Iterable[type[peewee.Model]]) -> list[type[peew
                 f"register_models() was given {model!r}, which is no model class.",
                 "give it a list of classes: db.register_models([User, Order]).",
             )
+    _refuse_unresolved(chosen)
     if any(model._meta.manytomany for model in chosen):
         from ormmigrate.sync import with_through_models
 
         return with_through_models(chosen)
     return chosen
+
+
+def _refuse_unresolved(models: Sequence[type[peewee.Model]]) -> None:
+    # peewee keeps a set of them, which is empty in most applications: this is part of every start.
+    for field in tuple(DeferredForeignKey._unresolved):  # type: ignore[attr-defined]
+        if getattr(field, "model", None) in models:
+            raise ConfigurationError(
+                f"{field.model.__name__}.{field.name} refers to {field.rel_model_name!r}, and there is no such model.",
+                "import the module that defines it before register_models(), or correct the name.",
+            )
 
 
 def _described(database: peewee.Database | peewee.Proxy) -> str:

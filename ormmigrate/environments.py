@@ -86,7 +86,7 @@ def environment_named(name: str | None) -> Environment:
     chosen = name or os.environ.get(VARIABLE) or "production"
     try:
         return ENVIRONMENTS[chosen]
-    except KeyError:
+    except (KeyError, TypeError):
         source = "environment=" if name else VARIABLE
         raise ConfigurationError(
             f"{source} says {chosen!r}, which is no environment.", "use development, test or production."

@@ -7,14 +7,16 @@ from datetime import datetime, timezone
 
 from peewee import Database, PeeweeException
 
-from ormmigrate.plan import DONE, AppliedMigration
+from ormmigrate.connection import driver_errors_wrapped
+from ormmigrate.migration import DONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ormmigrate.dialects.base import Dialect
+    from ormmigrate.plan import AppliedMigration
 
 TABLE = "ormmigrate_history"
 
@@ -29,14 +31,9 @@ class Start:
 
     __slots__ = ("rows", "tables")
 
-    def __init__(self, found: Iterable[tuple[str | None, str, str | None]], dialect: Dialect) -> None:
-        self.rows: list[tuple[str, str, str]] = []
-        self.tables: set[str] = set()
-        for registry, name, state in found:
-            if registry is None or state is None:
-                self.tables.add(dialect.folded(name))
-            else:
-                self.rows.append((registry, name, state))
+    def __init__(self, found: Sequence[Any], dialect: Dialect) -> None:
+        self.rows = [row for row in found if row[0] is not None]
+        self.tables = {dialect.folded(row[1]) for row in found if row[0] is None}
 
 
 def read_start(database: Database, dialect: Dialect) -> Start | None:
@@ -45,12 +42,16 @@ def read_start(database: Database, dialect: Dialect) -> Start | None:
     That is where the history table is missing or has an older layout, or where somebody's batch is in the way.
     """
     try:
-        found = database.execute_sql(dialect.start_query(TABLE)).fetchall()
+        cursor = database.execute_sql(dialect.start_query(TABLE))
+        with driver_errors_wrapped:
+            found = cursor.fetchall()
     except PeeweeException as error:
         if dialect.is_missing(error) or dialect.is_busy(error):
             return None
         raise dialect.explain_connection(database, error) from error
-    return Start(found, dialect)
+    start = Start(found, dialect)
+    # The history of another schema of the search path is not ours.
+    return start if dialect.folded(TABLE) in start.tables else None
 
 
 def read(database: Database, dialect: Dialect) -> list[AppliedMigration]:
@@ -60,13 +61,16 @@ def read(database: Database, dialect: Dialect) -> list[AppliedMigration]:
     """
     if not dialect.has_table(database, TABLE):
         return []
+    # Imported here: the start of an application reads ids alone.
+    from ormmigrate.plan import AppliedMigration
+
     cursor = database.execute_sql(f"SELECT * FROM {_table(database)} ORDER BY seq")
     names = [column[0] for column in cursor.description]
-    return [_row(dict(zip(names, values))) for values in cursor.fetchall()]
+    return [AppliedMigration(**_row(dict(zip(names, values)))) for values in cursor.fetchall()]
 
 
-def _row(values: Mapping[str, Any]) -> AppliedMigration:
-    return AppliedMigration(
+def _row(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(
         seq=values["seq"],
         registry=values["registry"],
         id=values["migration"],

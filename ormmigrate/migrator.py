@@ -342,13 +342,6 @@ def _is_told(operation: Operation, statement: str) -> bool:
     return not statement.lstrip().upper().startswith(LOOK_UPS)
 
 
-def _with_params(operation: Operation, event: QueryEvent) -> str:
-    """The statement, with its parameters where they are part of the schema, not rows."""
-    if not event.params or isinstance(operation, Run):
-        return str(event.sql)
-    return f"{event.sql}  -- {', '.join(map(repr, event.params))}"
-
-
 def _indexes(indexes: Sequence[tuple[Sequence[str], bool]]) -> tuple[tuple[tuple[str, ...], bool], ...]:
     return tuple((_columns(columns), unique) for columns, unique in indexes)
 
@@ -401,9 +394,20 @@ class LiveMigrator(Migrator):
         # Hooks belong to the database, and other threads use it too.
         if get_ident() != self._thread:
             return
-        self.statement = event.sql if event.exception is not None else None
+        self.statement = self._as_written(event) if event.exception is not None else None
         if self.current is not None and len(self._statements) < STATEMENTS_KEPT and _is_told(self.current, event.sql):
-            self._statements.append(_with_params(self.current, event))
+            self._statements.append(self._with_params(event))
+
+    def _as_written(self, event: QueryEvent) -> str:
+        """The statement as the server sees it: without parameters, % was doubled for the driver alone."""
+        text = str(event.sql)
+        return text.replace("%%", "%") if self._dialect.doubles_percent and not event.params else text
+
+    def _with_params(self, event: QueryEvent) -> str:
+        """The statement, with its parameters where they are part of the schema, not rows."""
+        if not event.params or isinstance(self.current, Run):
+            return self._as_written(event)
+        return f"{event.sql}  -- {', '.join(map(repr, event.params))}"
 
     def _perform(self, operation: Operation) -> None:
         if isinstance(operation, DropTable) and self._dialect.folded(operation.table) in self._keep:

@@ -13,7 +13,7 @@ from ormmigrate.errors import (
     UnfinishedMigration,
     listed,
 )
-from ormmigrate.migration import BaseMigration, label_of
+from ormmigrate.migration import DONE, BaseMigration, label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ormmigrate.environments import Environment, Verdict
-    from ormmigrate.registry import Registries, Registry
+    from ormmigrate.registry import Registries
 
     Key = tuple[str, str]
-
-RUNNING, DONE = "running", "done"
 
 
 @dataclass(frozen=True)
@@ -88,22 +86,6 @@ class Plan:
         return tuple(migration.label for migration in self.migrations)
 
 
-def is_complete(registries: Registries, builtin: Registry, rows: Iterable[tuple[str, str, str]]) -> bool:
-    """Whether (registry, id, state) rows hold every migration of the program, finished, and no other of its registries.
-
-    This is asked at every start, so it compares ids and nothing else. Registries that the program does not
-    have are somebody else's; built-in migrations that it does not have are a newer package's.
-    """
-    done = {(registry, id) for registry, id, state in rows if state == DONE}
-    names = {registry.name for registry in registries}
-    own = {key for key in done if key[0] in names}
-    return (
-        own == set(registries.keys)
-        and all(migration.key in done for migration in builtin)
-        and not any(state != DONE for _, _, state in rows)
-    )
-
-
 def pending(migrations: Iterable[BaseMigration], rows: Iterable[AppliedMigration]) -> tuple[BaseMigration, ...]:
     """The migrations that no row names, in the order in which they run."""
     applied = {row.key for row in rows}
@@ -123,13 +105,11 @@ def plan_up(
         UnknownMigration: `to` is in no registry.
     """
     baseline = _baseline(registries) if has_tables and not rows else ()
-    limit = registries.find(to).id if to is not None else None
+    last = len(registries.keys) if to is None else registries.keys.index(registries.find(to).key) + 1
     known = {migration.key for migration in baseline}
     todo = tuple(
-        migration
-        for migration in pending(registries.migrations, rows)
-        if migration.key not in known and (limit is None or migration.id <= limit)
-    )
+        migration for migration in pending(registries.migrations[:last], rows) if migration.key not in known
+    )  # fmt: skip
     return Plan("up", todo, baseline)
 
 
@@ -247,7 +227,9 @@ def verdict_on(error: HistoryError, environment: Environment) -> Verdict:
 def _unfinished(own: Sequence[AppliedMigration]) -> HistoryError | None:
     for position, row in enumerate(own):
         if row.state != DONE:
-            previous = own[position - 1].label if position else None
+            # Of the same registry, for it is written into the advice to stamp, which settles one registry.
+            earlier = [before.label for before in own[:position] if before.registry == row.registry]
+            previous = earlier[-1] if earlier else None
             return UnfinishedMigration(migration=row.label, effects=row.details.get("effects"), previous=previous)
     return None
 

@@ -13,7 +13,7 @@ from ormmigrate.errors import (
     UnknownMigration,
     UnorderedMigrations,
 )
-from ormmigrate.migration import DEFAULT_REGISTRY, BaseMigration, check_id, label_of
+from ormmigrate.migration import DEFAULT_REGISTRY, DONE, BaseMigration, check_id, label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Registry:
         self.migrations = tuple(_instance(item, name) for item in _items(migrations, name))
         _check_order(self.migrations, name)
         self._by_id = {migration.id: migration for migration in self.migrations}
+        #: The rows of a history in which all of them are finished.
+        self.finished = frozenset((name, migration.id, DONE) for migration in self.migrations)
         if baseline is not None and baseline not in self._by_id:
             raise UnknownMigration(id=baseline, nearest=nearest(baseline, self._by_id))
 
@@ -101,9 +103,17 @@ class Registries:
                     f"Two registries are called {name!r}, and the history could not tell them apart.",
                     'give one of them its own name: Registry([...], name="billing").',
                 )
-        self.migrations = tuple(merge(*self.registries, key=lambda migration: migration.id))
-        self.keys = tuple(migration.key for migration in self.migrations)
-        _check_dependencies(self.migrations)
+        if len(self.registries) == 1:
+            self.migrations = self.registries[0].migrations
+        else:
+            self.migrations = tuple(merge(*self.registries, key=lambda migration: migration.id))
+        if any(migration.depends_on for migration in self.migrations):
+            _check_dependencies(self.migrations)
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """(registry, id) of each migration."""
+        return tuple(migration.key for migration in self.migrations)
 
     def __iter__(self) -> Iterator[Registry]:
         return iter(self.registries)
@@ -119,6 +129,21 @@ class Registries:
             if (not name or name == registry.name) and bare in registry:
                 return registry[bare]
         raise UnknownMigration(id=id, nearest=nearest(id, [migration.label for migration in self.migrations]))
+
+
+def is_complete(registries: Registries, builtin: Registry, rows: Iterable[tuple[str, str, str]]) -> bool:
+    """Whether (registry, id, state) rows hold every migration of the program, finished, and no other of its registries.
+
+    This is asked at every start, so it compares ids and nothing else. Registries that the program does not
+    have are somebody else's; built-in migrations that it does not have are a newer package's.
+    """
+    present = set(rows)
+    for registry in registries:
+        if not registry.finished <= present:
+            return False
+        present -= registry.finished
+    names = {registry.name for registry in registries}
+    return builtin.finished <= present and not any(name in names for name, _, _ in present)
 
 
 def as_registries(migrations: object) -> Registries:
@@ -165,7 +190,7 @@ def _items(migrations: object, registry: str) -> Iterable[object]:
             f"The registry {registry!r} was given {migrations!r}, which is no list.",
             "give it a list of classes: Registry([Initial, AddUserPreferences]).",
         )
-    return migrations  # type: ignore[return-value]
+    return migrations
 
 
 def _instance(item: object, registry: str) -> BaseMigration:

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from peewee import PeeweeException
 
 from ormmigrate import history
-from ormmigrate.connection import connected, inner
+from ormmigrate.connection import batch_lock, connected, inner
 from ormmigrate.dialects import dialect_of
 from ormmigrate.environments import environment_named
 from ormmigrate.errors import ConfigurationError
 from ormmigrate.migrations import registry as builtin
-from ormmigrate.plan import is_complete
-from ormmigrate.registry import as_registries
+from ormmigrate.registry import as_registries, is_complete
 from ormmigrate.report import Report
 
 TYPE_CHECKING = False
@@ -222,6 +221,8 @@ class Runner:
         database = inner(self._database)
         dialect = dialect_of(database)
         with connected(database, dialect):
+            if refuses_transaction:
+                batch_lock(database).refuse_owner()
             if refuses_transaction and (database.in_transaction() or dialect.in_transaction(database)):
                 raise ConfigurationError(
                     "A transaction is open on this connection, and migrations need one of their own.",

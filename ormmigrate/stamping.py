@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ormmigrate import history
 from ormmigrate.checksum import fingerprint_of
 from ormmigrate.errors import ConfigurationError, DatabaseAhead
-from ormmigrate.migration import BaseMigration
-from ormmigrate.plan import DONE, own_rows
+from ormmigrate.migration import DONE, BaseMigration
+from ormmigrate.plan import own_rows
 from ormmigrate.report import Report
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from datetime import datetime
 from ormmigrate.checksum import checksums_of
 from ormmigrate.environments import Environment
 from ormmigrate.errors import HistoryError
-from ormmigrate.plan import RUNNING, AppliedMigration, errors_in, is_changed, own_rows, verdict_on
+from ormmigrate.migration import RUNNING
+from ormmigrate.plan import AppliedMigration, errors_in, is_changed, own_rows, verdict_on
 from ormmigrate.registry import Registries
 
 

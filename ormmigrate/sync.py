@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import peewee
-from peewee import Database, DeferredThroughModel, ForeignKeyField, Model
+from peewee import Database, DeferredThroughModel, ForeignKeyField, Model, PeeweeException
 
 from ormmigrate.dialects.base import Dialect
+from ormmigrate.errors import MigrationError
 from ormmigrate.events import Event, TableCreated
 
 
@@ -27,10 +28,12 @@ def with_through_models(models: Iterable[type[Model]]) -> list[type[Model]]:
 def missing_models(
     dialect: Dialect, models: Iterable[type[Model]], tables: dict[str | None, set[str]]
 ) -> list[type[Model]]:
-    """The models whose table is not among `tables`, the folded names by schema (None is the default one)."""
-    return [
-        model for model in models if dialect.folded(model._meta.table_name) not in tables[model._meta.schema]
-    ]  # fmt: skip
+    """A model for each table that is not among `tables`, the folded names by schema (None is the default one)."""
+    missing: dict[tuple[str | None, str], type[Model]] = {}
+    for model in models:
+        if dialect.folded(model._meta.table_name) not in tables[model._meta.schema]:
+            missing.setdefault(_place(dialect, model), model)
+    return list(missing.values())
 
 
 def schemas_of(models: Iterable[type[Model]]) -> set[str | None]:
@@ -54,11 +57,27 @@ def create_missing_tables(
     late: list[ForeignKeyField] = []
     for model in missing:
         there.add(_place(dialect, model))
-        late += _create(database, dialect, model, there)
+        with _named(model):
+            late += _create(database, dialect, model, there)
         tell(TableCreated(model._meta.table_name))
     for field in late:
-        _schema_manager(field.model).create_foreign_key(field)
+        with _named(field.model):
+            _schema_manager(field.model).create_foreign_key(field)
     return [model._meta.table_name for model in missing]
+
+
+@contextmanager
+def _named(model: type[Model]) -> Iterator[None]:
+    """Say of which model a database's error comes."""
+    try:
+        yield
+    except PeeweeException as error:
+        raise MigrationError(
+            f"The table {model._meta.table_name} could not be created from the model {model.__name__}: "
+            f"{type(error).__name__}: {error}",
+            "correct the model, or register those that it refers to as well; nothing was created where the database "
+            "can roll that back.",
+        ) from error
 
 
 def _parents_first(models: Sequence[type[Model]]) -> list[type[Model]]:

@@ -278,8 +278,8 @@ def test_an_exception_in_an_installed_library_names_the_users_line(write, tmp_pa
 
 
 def test_an_exception_from_this_package_used_wrongly_names_the_users_line(write, tmp_path, package):
-    write(package, {"__init__.py": "from ormmigrate import Registry\n\nRegistry(3)\n"})
-    with pytest.raises(ConfigurationError, match="TypeError") as error:
+    write(package, {"__init__.py": "from ormmigrate import reference\n\nreference('user', field=3)\n"})
+    with pytest.raises(ConfigurationError, match="AttributeError") as error:
         load_application(settings(tmp_path, f"{package}:db"))
     assert f"{tmp_path / package / '__init__.py'}, line 3" in error.value.problem
 

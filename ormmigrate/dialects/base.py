@@ -82,10 +82,18 @@ class Dialect:
         """Whether an error says that somebody else's lock is in the way."""
         return False
 
+    def is_interrupt(self, error: BaseException) -> bool:
+        """Whether an error is how Ctrl-C came out of the driver."""
+        return False
+
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         """The tables and views of a schema, folded."""
         names = [*database.get_tables(schema=schema), *(view.name for view in database.get_views(schema=schema))]
         return {self.folded(name) for name in names}
+
+    def plain_tables(self, database: Database) -> set[str]:
+        """The tables of the default schema, folded, without views and whatever else only looks like one."""
+        return {self.folded(name) for name in database.get_tables()}
 
     def has_table(self, database: Database, table: str) -> bool:
         return self.folded(table) in self.table_names(database)

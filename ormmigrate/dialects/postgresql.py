@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 
 from peewee import Database, PeeweeException
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from ormmigrate.dialects.base import ColumnFacts
     from ormmigrate.dialects.engine import Engine
 
-# "ormmigra" in ASCII: advisory locks are numbers, per database.
-LOCK_KEY = 0x6F726D6D69677261
 IDLE, UNKNOWN = 0, 4  # libpq's PQtransactionStatus, as both drivers give it
 UNDEFINED_TABLE, UNDEFINED_COLUMN, LOCK_NOT_AVAILABLE = "42P01", "42703", "55P03"
 
@@ -32,7 +31,8 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 """
 RELATIONS = """
 SELECT c.relname::text FROM pg_catalog.pg_class AS c
-WHERE c.relnamespace = coalesce(%s, current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = coalesce(%s, current_schema()))
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
@@ -57,7 +57,8 @@ class PostgresqlDialect(Dialect):
         return (
             f'SELECT registry, migration, state FROM "{history}" UNION ALL '
             "SELECT NULL, relname::text, NULL FROM pg_catalog.pg_class "
-            "WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+            "WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) "
+            "AND relkind IN ('r', 'p', 'v', 'm', 'f')"
         )
 
     def is_missing(self, error: BaseException) -> bool:
@@ -92,16 +93,18 @@ class PostgresqlDialect(Dialect):
         internals(database)._run_commit_callbacks()
 
     def _lock(self, database: Database, timeout_s: float) -> None:
-        before = database.execute_sql("SELECT current_setting('lock_timeout')").fetchone()[0]
+        query = "SELECT current_setting('lock_timeout'), current_schema()"
+        before, schema = database.execute_sql(query).fetchone()
+        key = lock_key(schema)
         set_timeout = "SELECT set_config('lock_timeout', %s, true)"
         database.execute_sql(set_timeout, (f"{max(1, int(timeout_s * 1000))}ms",))
         try:
-            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (key,))
         except PeeweeException as error:
             if _sqlstate(error) != LOCK_NOT_AVAILABLE:
                 raise
             database.execute_sql("ROLLBACK")
-            holder = database.execute_sql(HOLDER, (LOCK_KEY,)).fetchone()
+            holder = database.execute_sql(HOLDER, (key,)).fetchone()
             raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0]) from error
         database.execute_sql(set_timeout, (before,))
 
@@ -132,6 +135,12 @@ class PostgresqlDialect(Dialect):
         from ormmigrate.dialects.postgresql_engine import PostgresqlEngine
 
         return PostgresqlEngine(self, database)
+
+
+def lock_key(schema: str | None) -> int:
+    """The number of the lock of a schema: advisory locks are 64-bit numbers, and each schema has its own history."""
+    digest = hashlib.sha256(f"ormmigrate.{schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def _sqlstate(error: BaseException) -> str | None:

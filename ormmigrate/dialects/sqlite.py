@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # Virtual-machine instructions between looks for Ctrl-C: some milliseconds.
 INTERRUPT_STEPS = 200_000
-COMMIT_PAUSE_S = 0.02
+BUSY_MS = 200
+BUSY_PAUSE_S = 0.01
 ROWS_EXPLAINED = 500
 
 
@@ -92,9 +93,17 @@ class SqliteDialect(Dialect):
             "database is locked" in str(error) or "database table is locked" in str(error)
         )  # fmt: skip
 
+    def plain_tables(self, database: Database) -> set[str]:
+        # The columns of a virtual table are its module's to name.
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+        return {self.folded(name) for (name,) in database.execute_sql(query).fetchall()}
+
+    def is_interrupt(self, error: BaseException) -> bool:
+        return isinstance(error, OperationalError) and str(error) == "interrupted"
+
     def has_table(self, database: Database, table: str) -> bool:
-        query = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
-        return database.execute_sql(query, (table,)).fetchone() is not None
+        # A look-up by name, where sqlite_master would be read from end to end.
+        return database.execute_sql(f"PRAGMA main.table_info({quoted(table)})").fetchone() is not None
 
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         schema = "temp" if temporary else "main"
@@ -108,10 +117,10 @@ class SqliteDialect(Dialect):
 
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
-        with _settings(database, timeout_s):
+        with _settings(database):
             self._begin(database, timeout_s)
             try:
-                with peewee_transaction(database), _interruptible(database):
+                with peewee_transaction(database), self._interruptible(database):
                     yield
             except BaseException:
                 self._roll_back(database)
@@ -120,7 +129,7 @@ class SqliteDialect(Dialect):
 
     def _begin(self, database: Database, timeout_s: float) -> None:
         try:
-            database.execute_sql("BEGIN IMMEDIATE")
+            self._patiently(database, "BEGIN IMMEDIATE", timeout_s)
         except PeeweeException as error:
             if self.is_busy(error):
                 raise LockTimeout(timeout_s=timeout_s) from error
@@ -134,23 +143,29 @@ class SqliteDialect(Dialect):
     def _commit(self, database: Database, timeout_s: float) -> None:
         # With a rollback journal COMMIT waits for readers, and can still come back busy: the transaction
         # then stays open and COMMIT may be tried again (sqlite.org/lang_transaction.html).
+        try:
+            self._patiently(database, "COMMIT", timeout_s)
+        except BaseException as error:
+            self._roll_back(database)
+            if self.is_busy(error):
+                raise LockTimeout(timeout_s=timeout_s, holder="a connection that is reading") from error
+            raise
+        internals(database)._run_commit_callbacks()
+
+    def _patiently(self, database: Database, statement: str, timeout_s: float) -> None:
+        """Run a statement that may find somebody in the way, again and again until the time is over.
+
+        SQLite's own waiting is kept short, for Ctrl-C is not heard during it.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                database.execute_sql("COMMIT")
+                database.execute_sql(statement)
             except PeeweeException as error:
-                if self.is_busy(error) and time.monotonic() < deadline:
-                    time.sleep(COMMIT_PAUSE_S)
-                    continue
-                self._roll_back(database)
-                if self.is_busy(error):
-                    raise LockTimeout(timeout_s=timeout_s, holder="a connection that is reading") from error
-                raise
-            except BaseException:
-                self._roll_back(database)
-                raise
+                if not self.is_busy(error) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(BUSY_PAUSE_S)
             else:
-                internals(database)._run_commit_callbacks()
                 return
 
     def _roll_back(self, database: Database) -> None:
@@ -158,6 +173,29 @@ class SqliteDialect(Dialect):
         # SQLite has rolled back by itself where the disk is full, say, or on ON CONFLICT ROLLBACK.
         if self.in_transaction(database):
             end_quietly("ROLLBACK", database, "ROLLBACK")
+
+    @contextmanager
+    def _interruptible(self, database: Database) -> Iterator[None]:
+        """Let Ctrl-C end a statement that runs long, not only the batch after it.
+
+        Python raises KeyboardInterrupt between bytecodes, and SQLite runs none: a progress handler gives it a
+        place to. It then comes out as OperationalError "interrupted", after SQLite rolled back.
+        """
+        connection = database.connection()
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or not hasattr(connection, "set_progress_handler"):
+            yield
+            return
+        connection.set_progress_handler(lambda: 0, INTERRUPT_STEPS)
+        try:
+            yield
+        except PeeweeException as error:
+            if self.is_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            if not database.is_closed() and database.connection() is connection:
+                connection.set_progress_handler(None, 0)
 
     @contextmanager
     def scratch(self, database: Database) -> Iterator[None]:
@@ -227,7 +265,7 @@ def quoted(name: str) -> str:
 
 
 @contextmanager
-def _settings(database: Database, timeout_s: float) -> Iterator[None]:
+def _settings(database: Database) -> Iterator[None]:
     """Foreign keys off and the busy timeout set, and both as before in the end.
 
     Must surround BEGIN: the pragma is ignored inside a transaction (sqlite.org/pragma.html#pragma_foreign_keys).
@@ -241,7 +279,7 @@ def _settings(database: Database, timeout_s: float) -> Iterator[None]:
             "Foreign keys could not be switched off: a transaction is open on this connection.",
             "call register_models() before the application begins one.",
         )
-    database.execute_sql(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
+    database.execute_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
     try:
         yield
     finally:
@@ -251,29 +289,6 @@ def _settings(database: Database, timeout_s: float) -> Iterator[None]:
             end_quietly("Resetting legacy_alter_table", database, "PRAGMA legacy_alter_table = OFF")
             end_quietly("Restoring the busy timeout", database, f"PRAGMA busy_timeout = {busy_ms}")
             end_quietly("Restoring foreign keys", database, f"PRAGMA foreign_keys = {had_keys}")
-
-
-@contextmanager
-def _interruptible(database: Database) -> Iterator[None]:
-    """Let Ctrl-C end a statement that runs long, not only the batch after it.
-
-    Python raises KeyboardInterrupt between bytecodes, and SQLite runs none: a progress handler gives it a
-    place to. It then comes out as OperationalError "interrupted", after SQLite rolled back.
-    """
-    connection = database.connection()
-    if threading.current_thread() is not threading.main_thread() or not hasattr(connection, "set_progress_handler"):
-        yield
-        return
-    connection.set_progress_handler(lambda: 0, INTERRUPT_STEPS)
-    try:
-        yield
-    except OperationalError as error:
-        if str(error) == "interrupted":
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        if not database.is_closed() and database.connection() is connection:
-            connection.set_progress_handler(None, 0)
 
 
 def _key_columns(database: Database, table: str, number: int) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""A small shop: customers, their orders, and what became of them."""
