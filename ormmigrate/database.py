@@ -83,6 +83,8 @@ class Database(peewee.DatabaseProxy):
             from ormmigrate.urls import database_from_url
 
             obj = database_from_url(obj)
+        elif obj is not None:
+            obj = _database(obj)
         super().initialize(obj)
 
     @property
@@ -180,6 +182,18 @@ def _refuse_unresolved(models: Sequence[type[peewee.Model]]) -> None:
                 f"{field.model.__name__}.{field.name} refers to {field.rel_model_name!r}, and there is no such model.",
                 "import the module that defines it before register_models(), or correct the name.",
             )
+
+
+def _database(found: object) -> peewee.Database:
+    """What was given in place of a URL, if it is a database; the one behind it, if it is a proxy."""
+    if isinstance(found, peewee.Proxy):
+        return inner(found)
+    if not isinstance(found, peewee.Database):
+        raise ConfigurationError(
+            f"Database() was given {found!r}, which is neither a URL nor a peewee database.",
+            'write Database("sqlite:///shop.db"), or Database(SqliteDatabase("shop.db")).',
+        )
+    return found
 
 
 def _described(database: peewee.Database | peewee.Proxy) -> str:

@@ -88,9 +88,10 @@ class Engine:
             advice=advice or "write the statements that this database needs with migrator.sql(...).",
         )
 
-    def execute(self, contexts: Iterable[Context]) -> None:
-        for context in contexts:
-            self.database.execute(context)
+    def send(self, context: Context) -> None:
+        """Run a rendered statement; database.execute() would render it into another context first."""
+        statement, params = context.query()
+        self.database.execute_sql(statement, params)
 
     # -- tables -----------------------------------------------------------------------------
 
@@ -98,7 +99,7 @@ class Engine:
         if self.dialect.has_table(self.database, operation.table):
             return self._adopt(operation)
         self._create_sequences(operation.columns.values())
-        self.database.execute(ddl.create_table(self.database, operation))
+        self.send(ddl.create_table(self.database, operation))
         for index in table_indexes(operation):
             self.add_index(index)
         return DONE
@@ -129,7 +130,7 @@ class Engine:
         The fields are made into a temporary table and read back the way the table is: text that a database
         has normalised can only be compared with text that it has normalised as well.
         """
-        self.database.execute(ddl.create_temporary_table(self.database, SCRATCH_TABLE, fields, primary_key))
+        self.send(ddl.create_temporary_table(self.database, SCRATCH_TABLE, fields, primary_key))
         try:
             meant = self.dialect.columns(self.database, SCRATCH_TABLE, temporary=True)
         finally:
@@ -263,6 +264,13 @@ class Engine:
     # -- indexes and constraints ------------------------------------------------------------
 
     def add_index(self, operation: AddIndex) -> None:
+        if operation.using is None and operation.where is None and operation.nulls_distinct is None:
+            # What playhouse comes to, at a third of the time: most operations of a long history are these.
+            columns = ", ".join(map(self.quoted, operation.columns))
+            unique = "UNIQUE " if operation.unique else ""
+            name, table = self.quoted(operation.index), self.quoted(operation.table)
+            self.sql(Sql(f"CREATE {unique}INDEX {name} ON {table} ({columns})"))
+            return
         self.playhouse.add_index(
             operation.table,
             operation.columns,

@@ -97,7 +97,7 @@ class MySQLEngine(Engine):
         field.null = self._described(operation.table, operation.column)["Null"] == "YES"
         field.constraints = [*(field.constraints or ()), *([SQL("NULL")] if field.null else [])]
         context = self.database.get_sql_context()
-        self.database.execute(
+        self.send(
             context.literal("ALTER TABLE ").sql(Entity(operation.table)).literal(" MODIFY ").sql(field.ddl(context))
         )
 

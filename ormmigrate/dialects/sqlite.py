@@ -47,7 +47,7 @@ class SqliteDialect(Dialect):
         return f"SQLite {database.database}"
 
     def explain_connection(self, database: Database, error: BaseException) -> ConfigurationError:
-        path = os.fspath(database.database)
+        path = _path(os.fspath(database.database))
         folder = os.path.dirname(os.path.abspath(path))
         if os.path.isdir(path):
             return ConfigurationError(
@@ -257,6 +257,16 @@ class SqliteDialect(Dialect):
             # The driver's own, for peewee wraps what execute() raises and not what fetchall() does.
             return [str(error)]
         return [] if found == ["ok"] else found
+
+
+def _path(name: str) -> str:
+    """The file of a name that may be a URI (sqlite.org/uri.html)."""
+    if not name.startswith("file:"):
+        return name
+    from urllib.parse import unquote
+
+    path = unquote(name[len("file:") :].partition("?")[0])
+    return "/" + path[2:].partition("/")[2] if path.startswith("//") else path
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,136 @@
+"""Commands that write files: init, new."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ormmigrate.cli.group import DONE, FOUND, as_json
+from ormmigrate.cli.invocation import Invocation
+from ormmigrate.cli.output import DOUBTFUL, GOOD, STRONG
+from ormmigrate.errors import ConfigurationError, listed
+
+if TYPE_CHECKING:
+    from ormmigrate.cli.output import Output
+    from ormmigrate.project import NewMigration
+    from ormmigrate.registry import Registry
+
+NEXT = """
+Next: let the application's Database take the registry:
+  from ormmigrate import Database
+  from .migrations import registry
+  db = Database("sqlite:///app.db", migrations=registry)
+
+Then write the first migration:
+  python -m ormmigrate new NAME"""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  python -m ormmigrate init
+  python -m ormmigrate init --package shop --app shop.db:db"""
+)
+@click.option("--package", metavar="NAME", help="The package that gets the migrations; by default the only one here.")
+@as_json
+@click.pass_obj
+def init(invocation: Invocation, package: str | None) -> int:
+    """Prepare a project: an empty registry, and its setting.
+
+    Writes PACKAGE/migrations/__init__.py and [tool.ormmigrate] in pyproject.toml. What is there already stays.
+    """
+    from ormmigrate.project import init_project
+
+    written = init_project(Path.cwd(), package, invocation.app)
+    output = invocation.output
+    if output.as_json:
+        output.write_json({"files": [{"path": str(path), "done": done} for path, done in written]})
+        return DONE
+    for path, done in written:
+        output.say((_shown(path), STRONG), f"  {done}")
+    output.say(NEXT)
+    return DONE
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  python -m ormmigrate new add_user_preferences
+  python -m ormmigrate new "add user preferences\""""
+)
+@click.argument("words", metavar="[NAME]", nargs=-1)
+@click.option("--registry", "wanted", metavar="NAME", help="Which registry, where the database has several.")
+@as_json
+@click.pass_obj
+def new(invocation: Invocation, words: tuple[str, ...], wanted: str | None) -> int:
+    """Write a migration's file and add it to the registry.
+
+    The file goes beside the registry, with an id of the present time. Where the registry's module cannot be
+    edited safely it is left alone, and the two lines to add are printed.
+    """
+    from ormmigrate.project import locate_registry, new_migration
+
+    registry = _registry(invocation, wanted)
+    location = locate_registry(registry)
+    name = " ".join(words) or _asked(invocation)
+    written = new_migration(location, registry, name, datetime.now(timezone.utc))
+    if invocation.output.as_json:
+        invocation.output.write_json(_as_dict(written))
+    else:
+        _say_written(invocation.output, written, location.path)
+    return DONE if written.registered else FOUND
+
+
+def _registry(invocation: Invocation, wanted: str | None) -> Registry:
+    registries = list(invocation.runner.registries)
+    chosen = [registry for registry in registries if wanted is None or registry.name == wanted]
+    if len(chosen) == 1:
+        return chosen[0]
+    names = listed(registry.name for registry in registries)
+    if wanted is not None:
+        raise ConfigurationError(f"There is no registry {wanted!r}.", f"use one of these: {names}.")
+    raise ConfigurationError(
+        f"The database has several registries: {names}.",
+        f"say which one gets the migration: --registry {registries[-1].name}",
+    )
+
+
+def _asked(invocation: Invocation) -> str:
+    if not invocation.can_ask:
+        raise ConfigurationError(
+            "A migration needs a name, and there is no terminal to ask on.",
+            "python -m ormmigrate new add_user_preferences",
+        )
+    name: str = click.prompt("What does it do? For example: add user preferences\nName", err=True)
+    return name
+
+
+def _say_written(output: Output, written: NewMigration, registry: Path) -> None:
+    output.say(("Wrote ", GOOD), _shown(written.path))
+    if written.registered:
+        output.say(("Registered ", GOOD), f"{written.class_name} in {_shown(registry)}")
+        return
+    output.say(("Not registered: ", DOUBTFUL), f"{written.reason}.")
+    output.say("Add these two lines, the first to its imports, the second to its list:")
+    for line in written.lines:
+        output.say(f"  {line}")
+
+
+def _as_dict(written: NewMigration) -> dict[str, object]:
+    return {
+        "path": str(written.path),
+        "migration": written.id,
+        "class": written.class_name,
+        "registered": written.registered,
+        "lines": list(written.lines),
+        "reason": written.reason,
+    }
+
+
+def _shown(path: Path) -> str:
+    """A path as it would be typed here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
