@@ -120,15 +120,12 @@ class Batch:
 
     def _planned(self, planner: Planner) -> tuple[Plan, list[AppliedMigration]]:
         """Read again, now that nobody else can write; run the built-in migrations; plan."""
-        has_tables = self._has_tables()
+        has_tables = history.has_other_tables(self.database, self.dialect)
         rows = history.read(self.database, self.dialect)
         self._refuse_what_is_wrong(rows)
         plan = planner(rows, has_tables)
         self._upgrade_history()
         return plan, rows
-
-    def _has_tables(self) -> bool:
-        return bool(self.dialect.table_names(self.database) - {self.dialect.folded(history.TABLE)})
 
     def _refuse_what_is_wrong(self, rows: Sequence[AppliedMigration]) -> None:
         for text in raise_or_warn(errors_in(self.registries, rows, self.checksums), self.environment):

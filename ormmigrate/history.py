@@ -69,6 +69,11 @@ def read(database: Database, dialect: Dialect) -> list[AppliedMigration]:
     return [AppliedMigration(**_row(dict(zip(names, values)))) for values in cursor.fetchall()]
 
 
+def has_other_tables(database: Database, dialect: Dialect) -> bool:
+    """Whether the database has tables beside the history, so that somebody was here before."""
+    return bool(dialect.table_names(database) - {dialect.folded(TABLE)})
+
+
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(
         seq=values["seq"],

@@ -182,26 +182,23 @@ class Runner:
         """Everything that the history says: what is applied, what is pending, what is wrong. Read-only."""
         from ormmigrate.status import status_of
 
-        with self._connected(refuses_transaction=False) as (database, dialect):
-            return status_of(self.registries, self._rows(database, dialect), self.environment)
+        return status_of(self.registries, self.history(), self.environment)
 
     def history(self) -> list[AppliedMigration]:
         """The rows of the history, in the order in which they were applied. Read-only."""
-        with self._connected(refuses_transaction=False) as (database, dialect):
-            return self._rows(database, dialect)
+        rows, _ = self._look()
+        return rows
 
     def plan(self, to: str | None = None) -> Plan:
         """What `up(to)` would run or, where later ones than `to` are applied, what `down(to=to)` would. Read-only."""
         from ormmigrate.plan import own_rows, plan_down_to
 
         last = None if to is None else self.registries.find(to)
-        with self._connected(refuses_transaction=False) as (database, dialect):
-            rows = self._rows(database, dialect)
-            own = own_rows(self.registries, rows)
-            if last is not None and any(row.key == last.key for row in own[:-1]):
-                return plan_down_to(self.registries, rows, last.label)
-            tables = dialect.table_names(database) - {dialect.folded(history.TABLE)}
-            return self._upwards(to)(rows, bool(tables))
+        rows, has_tables = self._look()
+        own = own_rows(self.registries, rows)
+        if last is not None and any(row.key == last.key for row in own[:-1]):
+            return plan_down_to(self.registries, rows, last.label)
+        return self._upwards(to)(rows, has_tables)
 
     def operations(self, id: str) -> list[tuple[Operation, tuple[str, ...]]]:
         """A migration's operations and the SQL that each comes to here, from a replay on a scratch database.
@@ -216,14 +213,26 @@ class Runner:
 
     # -- parts ------------------------------------------------------------------------------
 
+    def _look(self) -> tuple[list[AppliedMigration], bool]:
+        """The history's rows, and whether the database has tables of its own. A missing file is not made."""
+        database = inner(self._database)
+        dialect = dialect_of(database)
+        if not dialect.exists(database):
+            return [], False
+        with connected(database, dialect):
+            try:
+                return history.read(database, dialect), history.has_other_tables(database, dialect)
+            except PeeweeException as error:
+                raise dialect.explain_connection(database, error) from error
+
     @contextmanager
-    def _connected(self, *, refuses_transaction: bool = True) -> Iterator[tuple[Database, Dialect]]:
+    def _connected(self) -> Iterator[tuple[Database, Dialect]]:
+        """Connected, and outside any transaction and batch of this thread."""
         database = inner(self._database)
         dialect = dialect_of(database)
         with connected(database, dialect):
-            if refuses_transaction:
-                batch_lock(database).refuse_owner()
-            if refuses_transaction and (database.in_transaction() or dialect.in_transaction(database)):
+            batch_lock(database).refuse_owner()
+            if database.in_transaction() or dialect.in_transaction(database):
                 raise ConfigurationError(
                     "A transaction is open on this connection, and migrations need one of their own.",
                     "call register_models() before the application begins a transaction: at its start, outside "
@@ -250,12 +259,6 @@ class Runner:
             return plan_up(self.registries, rows, to=to, has_tables=has_tables)
 
         return planner
-
-    def _rows(self, database: Database, dialect: Dialect) -> list[AppliedMigration]:
-        try:
-            return history.read(database, dialect)
-        except PeeweeException as error:
-            raise dialect.explain_connection(database, error) from error
 
     def _batch(self, database: Database, dialect: Dialect) -> Batch:
         from ormmigrate.batch import Batch

@@ -86,6 +86,8 @@ def _connected_by_playhouse(url: str) -> peewee.Database:
 def without_password(url: str) -> str:
     """The URL with its passwords replaced: before the @, where the @ was forgotten, and among the parameters."""
     scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
     credentials, at, place = rest.rpartition("@")
     if not at:
         credentials, slash, place = rest.partition("/")

@@ -38,6 +38,10 @@ class Dialect:
 
     # -- connections ------------------------------------------------------------------------
 
+    def exists(self, database: Database) -> bool:
+        """Whether there is something to connect to, where connecting would make it."""
+        return True
+
     def lives_in_connection(self, database: Database) -> bool:
         """Whether closing the connection would destroy the database."""
         return False
@@ -49,7 +53,7 @@ class Dialect:
     def explain_connection(self, database: Database, error: BaseException) -> ConfigurationError:
         """Why the database cannot be reached or read, with what to do; never with a password."""
         return ConfigurationError(
-            f"The database {self.label(database)} cannot be used: {error}",
+            f"The database {self.label(database)} cannot be used: {str(error).strip()}",
             "check the URL, and that the server runs and accepts this user from here.",
         )
 

@@ -40,6 +40,13 @@ class SqliteDialect(Dialect):
         path = str(database.database)
         return path in (":memory:", "") or path.startswith("file::memory:") or "mode=memory" in path
 
+    def exists(self, database: Database) -> bool:
+        path = os.fspath(database.database)
+        if self.lives_in_connection(database) or path.startswith("file:") or os.path.exists(path):
+            return True
+        # Where not even the folder is there, connecting says so.
+        return not os.path.isdir(os.path.dirname(os.path.abspath(path)))
+
     def in_transaction(self, database: Database) -> bool:
         return not database.is_closed() and bool(database.connection().in_transaction)
 
@@ -122,8 +129,15 @@ class SqliteDialect(Dialect):
             try:
                 with peewee_transaction(database), self._interruptible(database):
                     yield
-            except BaseException:
+            except BaseException as error:
                 self._roll_back(database)
+                # BEGIN IMMEDIATE does not complain: where nothing can be written it begins to read.
+                if "readonly database" in str(error):
+                    raise ConfigurationError(
+                        f"{_path(os.fspath(database.database))} is read-only, and there is something to write. "
+                        "It was not touched.",
+                        "make the file and its folder writable for this user, or run the migrations as one who may.",
+                    ) from error
                 raise
             self._commit(database, timeout_s)
 
@@ -133,11 +147,6 @@ class SqliteDialect(Dialect):
         except PeeweeException as error:
             if self.is_busy(error):
                 raise LockTimeout(timeout_s=timeout_s) from error
-            if "readonly" in str(error):
-                raise ConfigurationError(
-                    f"{database.database} is read-only, and migrations are pending. It was not touched.",
-                    "make the file and its folder writable for this user, or run the migrations as one who may.",
-                ) from error
             raise self.explain_connection(database, error) from error
 
     def _commit(self, database: Database, timeout_s: float) -> None:
