@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Database, Model, PeeweeException
 
-from ormmigrate import history
+from ormmigrate import failures, history
 from ormmigrate.checksum import checksums_of, fingerprint_of
 from ormmigrate.connection import batch_lock
-from ormmigrate.dialects.base import Dialect, TransactionEnded, ensure_still_held
+from ormmigrate.dialects.base import Dialect, ensure_still_held
 from ormmigrate.dialects.violations import Violation, new_violations
 from ormmigrate.environments import Environment
-from ormmigrate.errors import ConfigurationError, IntegrityCheckFailed, MigrationError, MigrationFailed
+from ormmigrate.errors import IntegrityCheckFailed
 from ormmigrate.events import (
     BatchCommitted,
     BatchFailed,
@@ -30,11 +30,12 @@ from ormmigrate.events import (
     logger,
     notify,
 )
+from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import DONE, RUNNING, BaseMigration
 from ormmigrate.migrations import registry as builtin
-from ormmigrate.migrator import LiveMigrator, reverse_of
 from ormmigrate.operations import Operation
 from ormmigrate.plan import AppliedMigration, Plan, errors_in, own_rows, pending, raise_or_warn
+from ormmigrate.recording import reverse_of
 from ormmigrate.registry import Registries
 from ormmigrate.report import Report
 from ormmigrate.sync import create_missing_tables
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 #: The rows and whether the database has tables of its own, to what will run.
 Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
 
-ROLLED_BACK = "Everything was rolled back: the database is as it was."
 VERSION_MAX_LENGTH = 100
 NAME_MAX_LENGTH = 255
 
@@ -84,12 +84,13 @@ class Batch:
         try:
             with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
                 plan, rows = self._planned(planner)
+                steps = self._steps(plan, rows)
                 before = self._checked(plan)
-                self._run_plan(plan, rows)
+                self._run_plan(plan, steps, max((row.batch for row in rows), default=0) + 1)
                 self._sync(models)
                 self._check_integrity(before)
         except PeeweeException as error:
-            wrapped = self._failed_outside(error)
+            wrapped = failures.outside_of_migrations(error, effects_are_kept=self.dialect.effects_are_kept())
             self._tell(BatchFailed(wrapped))
             raise wrapped from error
         except BaseException as error:
@@ -140,48 +141,14 @@ class Batch:
         for migration in todo:
             self._record(migration, number=0, duration_ms=0.0)
 
-    def _checked(self, plan: Plan) -> list[Violation]:
-        """What is broken before anything is touched; say what will run."""
-        if plan.migrations and self.environment.backs_up:
-            self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
-        self._quick_check("The database is damaged, so nothing was changed.", "restore it from a backup first.")
-        before = list(self.dialect.foreign_key_violations(self.database))
-        if plan.migrations:
-            self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
-        return before
-
-    # -- running ----------------------------------------------------------------------------
-
-    def _run_plan(self, plan: Plan, rows: Sequence[AppliedMigration]) -> None:
-        number = max((row.batch for row in rows), default=0) + 1
-        for migration in plan.baseline:
-            self._record(migration, number=number, duration_ms=0.0)
-        self._refuse_split(plan)
-        steps = [self._step(plan, migration, rows) for migration in plan.migrations]
-        for position, step in enumerate(steps, 1):
-            self._tell(
-                MigrationStarted(plan.direction, step.migration.label, step.migration.title, position, len(steps))
-            )
-            began = time.perf_counter()
-            if plan.direction == "up":
-                self._apply(step, number, began)
-            else:
-                self._revert(step)
-            duration_ms = (time.perf_counter() - began) * 1000
-            self._tell(MigrationApplied(plan.direction, step.migration.label, duration_ms))
-
-    def _refuse_split(self, plan: Plan) -> None:
+    def _steps(self, plan: Plan, rows: Sequence[AppliedMigration]) -> list[Step]:
+        """How each migration will run. What cannot is refused here, before anything is touched."""
         for migration in plan.migrations:
             if not migration.transactional:
-                raise ConfigurationError(
-                    f"The migration {migration.label} says transactional = False, which this version of ormmigrate "
-                    "cannot run: every batch is one transaction. Nothing was changed.",
-                    "take the line out if the migration can run in a transaction; otherwise run its statement by "
-                    f"hand, then python -m ormmigrate stamp {migration.label}.",
-                )
+                raise failures.split_is_unsupported(migration)
+        return [self._step(plan, migration, rows) for migration in plan.migrations]
 
     def _step(self, plan: Plan, migration: BaseMigration, rows: Sequence[AppliedMigration]) -> Step:
-        """How a migration will run; a reverse is derived here, before anything is touched."""
         adopted: Sequence[str] = ()
         reverses: list[Operation] | None = None
         if plan.direction == "down":
@@ -207,6 +174,33 @@ class Batch:
 
         return tell
 
+    def _checked(self, plan: Plan) -> list[Violation]:
+        """What is broken before anything is touched; say what will run."""
+        if plan.migrations and self.environment.backs_up:
+            self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
+        self._quick_check("The database is damaged, so nothing was changed.", "restore it from a backup first.")
+        before = list(self.dialect.foreign_key_violations(self.database))
+        if plan.migrations:
+            self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
+        return before
+
+    # -- running ----------------------------------------------------------------------------
+
+    def _run_plan(self, plan: Plan, steps: Sequence[Step], number: int) -> None:
+        for migration in plan.baseline:
+            self._record(migration, number=number, duration_ms=0.0)
+        for position, step in enumerate(steps, 1):
+            self._tell(
+                MigrationStarted(plan.direction, step.migration.label, step.migration.title, position, len(steps))
+            )
+            began = time.perf_counter()
+            if plan.direction == "up":
+                self._apply(step, number, began)
+            else:
+                self._revert(step)
+            duration_ms = (time.perf_counter() - began) * 1000
+            self._tell(MigrationApplied(plan.direction, step.migration.label, duration_ms))
+
     def _apply(self, step: Step, number: int, began: float) -> None:
         keeps_effects = self.dialect.effects_are_kept()
         if keeps_effects:
@@ -214,7 +208,7 @@ class Batch:
         try:
             step.run("up")
         except Exception as error:
-            raise self._failed(step, error, "up") from error
+            raise self._failed(step, error, self.applied) from error
         duration_ms = (time.perf_counter() - began) * 1000
         details = {"adopted": step.migrator.adopted} if step.migrator.adopted else {}
         if keeps_effects:
@@ -230,41 +224,21 @@ class Batch:
         try:
             step.run("down")
         except Exception as error:
-            raise self._failed(step, error, "down") from error
+            raise self._failed(step, error, self.reverted) from error
         history.delete(self.database, [step.migration.key])
         self.reverted.append(step.migration.label)
 
-    def _failed(self, step: Step, error: Exception, direction: str) -> BaseException:
-        """The one place where a database's error is wrapped."""
+    def _failed(self, step: Step, error: Exception, earlier: Sequence[str]) -> BaseException:
+        """What to raise where a migration raised: the one place where a database's error is wrapped."""
         if self.dialect.is_interrupt(error):
             return KeyboardInterrupt()
-        label, migrator = step.migration.label, step.migrator
-        effects = [operation.describe() for operation in migrator.performed]
         if self.dialect.effects_are_kept():
+            effects = [operation.describe() for operation in step.migrator.performed]
             self._note_effects(step.migration, effects)
-            outcome, advice = _kept(label, effects, self.applied if direction == "up" else self.reverted)
+            outcome, advice = failures.kept(step.migration.label, effects, earlier)
         else:
-            ended = isinstance(error, TransactionEnded)
-            outcome = "What ran before that may have been committed." if ended else ROLLED_BACK
-            advice = error.advice if isinstance(error, MigrationError) else f"correct {label} and start again."
-        return MigrationFailed(
-            migration=label,
-            operation=migrator.current.describe() if migrator.current else None,
-            statement=migrator.statement,
-            cause=error,
-            outcome=outcome,
-            advice=advice,
-        )
-
-    def _failed_outside(self, error: PeeweeException) -> MigrationError:
-        """A database's error from COMMIT, say, or from creating a model's table."""
-        kept = "This database cannot roll back DDL: what had been done stays, and the history says how far it came."
-        return MigrationError(
-            f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n"
-            f"  {kept if self.dialect.effects_are_kept() else ROLLED_BACK}",
-            "correct the cause and start again; if the connection was lost, look first at what was committed: "
-            "python -m ormmigrate status.",
-        )
+            outcome, advice = failures.rolled_back(step.migration.label, error)
+        return failures.migration_failed(step.migration, step.migrator, error, outcome, advice)
 
     def _note_effects(self, migration: BaseMigration, effects: Sequence[str]) -> None:
         """Leave in the history what took effect; if that fails, the first error is still the one to see."""
@@ -367,16 +341,3 @@ class Step:
                 migrator.replay(self.reverses)
             migration.after(migrator)
         migrator.guard()
-
-
-def _kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[str, str]:
-    """What stays after a failure where DDL cannot be rolled back, and what to do."""
-    took = "; ".join(effects) if effects else "none"
-    outcome = f"This database cannot roll back DDL. Operations of it that took effect: {took}."
-    if earlier:
-        outcome += f" Finished before it, and kept: {', '.join(earlier)}."
-    return outcome, (
-        f"bring the schema to one side by hand, then say which: python -m ormmigrate stamp {label} if the "
-        "migration is now wholly applied, or stamp the one before it (stamp --none if there is none) if nothing "
-        "of it is left. Until then every start refuses with UnfinishedMigration."
-    )

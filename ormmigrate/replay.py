@@ -6,8 +6,8 @@ from peewee import Database
 
 from ormmigrate.dialects.base import Dialect
 from ormmigrate.errors import MigrationFailed
+from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import BaseMigration
-from ormmigrate.migrator import LiveMigrator
 from ormmigrate.operations import Operation
 from ormmigrate.registry import Registries
 

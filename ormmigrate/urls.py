@@ -80,6 +80,9 @@ def _connected_by_playhouse(url: str) -> peewee.Database:
         raise ConfigurationError(
             f"{without_password(url)!r} names no database, or not in a way that can be read.", FORMS
         )  # fmt: skip
+    if "passwd" in database.connect_params:
+        # The name that db_url uses is deprecated in pymysql.
+        database.connect_params["password"] = database.connect_params.pop("passwd")
     return database
 
 

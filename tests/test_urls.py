@@ -38,7 +38,7 @@ class Extend(BaseMigration):
 
 def params_of(database: peewee.Database) -> dict[str, Any]:
     found = dict(database.connect_params)
-    return {name: found[name] for name in ("host", "port", "user", "password", "passwd") if name in found}
+    return {name: found[name] for name in ("host", "port", "user", "password") if name in found}
 
 
 def refusal(call: Any) -> ConfigurationError:
@@ -118,7 +118,7 @@ def test_a_url_names_a_server_and_a_database(url: str, kind: type, name: str, pa
 )
 def test_a_password_is_decoded(written: str, meant: str):
     assert params_of(database_from_url(f"postgresql://u:{written}@host/shop"))["password"] == meant
-    assert params_of(database_from_url(f"mysql://u:{written}@host/shop"))["passwd"] == meant
+    assert params_of(database_from_url(f"mysql://u:{written}@host/shop"))["password"] == meant
 
 
 def test_a_user_is_decoded():

@@ -13,7 +13,7 @@ from ormmigrate.dialects import dialect_of
 from ormmigrate.dialects.base import Dialect
 from ormmigrate.errors import IrreversibleMigration
 from ormmigrate.migration import BaseMigration
-from ormmigrate.migrator import Migrator, record, reverse_of
+from ormmigrate.migrator import Migrator
 from ormmigrate.operations import (
     AlterColumnType,
     AlterTable,
@@ -27,6 +27,7 @@ from ormmigrate.operations import (
     Sql,
 )
 from ormmigrate.plan import AppliedMigration, Plan
+from ormmigrate.recording import record, reverse_of
 
 #: What may lose something that is only known by reading it.
 OPAQUE = (AlterColumnType, Run, Script, Sql)

@@ -1,0 +1,73 @@
+"""What is said when a batch fails: what failed, what was undone or kept, and what to do next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ormmigrate.dialects.base import TransactionEnded
+from ormmigrate.errors import ConfigurationError, MigrationError, MigrationFailed
+from ormmigrate.live import LiveMigrator
+from ormmigrate.migration import BaseMigration
+
+ROLLED_BACK = "Everything was rolled back: the database is as it was."
+
+
+def migration_failed(
+    migration: BaseMigration, migrator: LiveMigrator, error: Exception, outcome: str, advice: str
+) -> MigrationFailed:
+    """A migration raised: which, at which operation and statement."""
+    return MigrationFailed(
+        migration=migration.label,
+        operation=migrator.current.describe() if migrator.current else None,
+        statement=migrator.statement,
+        cause=error,
+        outcome=outcome,
+        advice=advice,
+    )
+
+
+def rolled_back(label: str, error: Exception) -> tuple[str, str]:
+    """Outcome and advice where DDL is transactional."""
+    advice = error.advice if isinstance(error, MigrationError) else f"correct {label} and start again."
+    if isinstance(error, TransactionEnded):
+        return "What ran before that may have been committed.", advice
+    return ROLLED_BACK, advice
+
+
+def kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[str, str]:
+    """Outcome and advice where DDL cannot be rolled back.
+
+    Args:
+        effects: the operations of the migration that took effect, in words.
+        earlier: labels of those that the batch had finished before it.
+    """
+    took = "; ".join(effects) if effects else "none"
+    outcome = f"This database cannot roll back DDL. Operations of it that took effect: {took}."
+    if earlier:
+        outcome += f" Finished before it, and kept: {', '.join(earlier)}."
+    return outcome, (
+        f"bring the schema to one side by hand, then say which: python -m ormmigrate stamp {label} if the "
+        "migration is now wholly applied, or stamp the one before it (stamp --none if there is none) if nothing "
+        "of it is left. Until then every start refuses with UnfinishedMigration."
+    )
+
+
+def outside_of_migrations(error: Exception, *, effects_are_kept: bool) -> MigrationError:
+    """A database's error from COMMIT, say, or from creating a model's table."""
+    kept = "This database cannot roll back DDL: what had been done stays, and the history says how far it came."
+    return MigrationError(
+        f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n"
+        f"  {kept if effects_are_kept else ROLLED_BACK}",
+        "correct the cause and start again; if the connection was lost, look first at what was committed: "
+        "python -m ormmigrate status.",
+    )
+
+
+def split_is_unsupported(migration: BaseMigration) -> ConfigurationError:
+    """A migration that does not run in a transaction, in a version whose batches are one each."""
+    return ConfigurationError(
+        f"The migration {migration.label} says transactional = False, which this version of ormmigrate "
+        "cannot run: every batch is one transaction. Nothing was changed.",
+        "take the line out if the migration can run in a transaction; otherwise run its statement by "
+        f"hand, then python -m ormmigrate stamp {migration.label}.",
+    )

@@ -1,0 +1,120 @@
+"""The migrator that runs each operation as it is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import get_ident
+
+from peewee import Database, QueryEvent
+
+from ormmigrate.dialects.base import Dialect
+from ormmigrate.dialects.engine import Outcome
+from ormmigrate.migrator import Migrator
+from ormmigrate.operations import DropTable, Operation, Run, Script, Sql
+
+# A function given to run() may send any number of statements; an event carries the first of them.
+STATEMENTS_KEPT = 1000
+LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE")
+
+
+class LiveMigrator(Migrator):
+    """Runs each operation as it is called, and tells what it came to.
+
+    Attributes:
+        guard: called ahead of each operation; raises where the batch's transaction is gone.
+        performed: the operations that took effect, oldest first.
+        current: the operation that is running, or that failed.
+        statement: the statement that failed, if the last one did.
+        adopted: tables that were there already.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dialect: Dialect,
+        on_operation: Callable[[Operation, tuple[str, ...], float], None],
+        *,
+        keep: Sequence[str] = (),
+        calls_functions: bool = True,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(database, dialect)
+        self.engine = dialect.engine(database)
+        self.on_operation = on_operation
+        self.performed: list[Operation] = []
+        self.current: Operation | None = None
+        self.adopted: list[str] = []
+        self.guard = guard
+        self._keep = {dialect.folded(name) for name in keep}
+        self._calls_functions = calls_functions
+        self.statement: str | None = None
+        self._statements: list[str] = []
+        self._thread = get_ident()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear every statement of this thread while a migration runs."""
+        hooks = self._database.query_hooks
+        hooks.append(self._hear)
+        try:
+            yield
+        finally:
+            hooks.remove(self._hear)
+
+    def _hear(self, event: QueryEvent) -> None:
+        # Hooks belong to the database, and other threads use it too.
+        if get_ident() != self._thread:
+            return
+        self.statement = self._as_written(event) if event.exception is not None else None
+        if self.current is not None and len(self._statements) < STATEMENTS_KEPT and _is_told(self.current, event.sql):
+            self._statements.append(self._with_params(event))
+
+    def _as_written(self, event: QueryEvent) -> str:
+        """The statement as the server sees it: without parameters, % was doubled for the driver alone."""
+        text = str(event.sql)
+        return text.replace("%%", "%") if self._dialect.doubles_percent and not event.params else text
+
+    def _with_params(self, event: QueryEvent) -> str:
+        """The statement, with its parameters where they are part of the schema, not rows."""
+        if not event.params or isinstance(self.current, Run):
+            return self._as_written(event)
+        return f"{event.sql}  -- {', '.join(map(repr, event.params))}"
+
+    def _perform(self, operation: Operation) -> None:
+        if isinstance(operation, DropTable) and self._dialect.folded(operation.table) in self._keep:
+            return
+        self.guard()
+        outer, self.current = self.current, operation
+        if outer is None:
+            self._statements.clear()
+        first = len(self._statements)
+        began = time.perf_counter()
+        outcome = self._run(operation)
+        duration_ms = (time.perf_counter() - began) * 1000
+        if outcome is not None and outcome.adopted:
+            self.adopted.append(outcome.adopted)
+        self.current = outer
+        if outer is None:
+            self.performed.append(operation)
+        self.on_operation(operation, tuple(self._statements[first:]), duration_ms)
+
+    def _run(self, operation: Operation) -> Outcome | None:
+        if isinstance(operation, Run):
+            if self._calls_functions:
+                operation.function(self)
+            return None
+        return self.engine.run(operation)
+
+    def replay(self, operations: Sequence[Operation]) -> None:
+        """Run operations that were recorded."""
+        for operation in operations:
+            self._perform(operation)
+
+
+def _is_told(operation: Operation, statement: str) -> bool:
+    """Whether a statement is worth telling: what an operation of ours only looks up is not."""
+    if isinstance(operation, (Sql, Script, Run)):
+        return True
+    return not statement.lstrip().upper().startswith(LOOK_UPS)
