@@ -38,9 +38,10 @@ def inner(database: Database | Proxy) -> Database:
             `migrations=` (which it takes without complaint, and ignores).
     """
     found = database.obj if isinstance(database, Proxy) else database
-    if found is None:
+    if found is None or found.deferred:
         raise ConfigurationError(
-            "The database is not initialized.", "call database.initialize(...) with a peewee database first."
+            "The database is not initialized.",
+            "call initialize(...) with a peewee database, or init(...) with the database's name, first.",
         )
     if "migrations" in getattr(found, "connect_params", ()):
         raise ConfigurationError(

@@ -75,22 +75,22 @@ def has_other_tables(database: Database, dialect: Dialect) -> bool:
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(
-        seq=values["seq"],
-        registry=values["registry"],
-        id=values["migration"],
-        name=values.get("name") or "",
-        description=values.get("description") or "",
-        checksum=values.get("checksum"),
-        source=values.get("source"),
-        batch=values.get("batch") or 0,
-        applied_at=_moment(values.get("applied_at")),
-        duration_ms=values.get("duration_ms") or 0.0,
-        state=values.get("state") or DONE,
-        application_version=values.get("application_version"),
-        package_version=values.get("package_version"),
-        details=json.loads(values.get("details") or "{}"),
-    )
+    return {
+        "seq": values["seq"],
+        "registry": values["registry"],
+        "id": values["migration"],
+        "name": values.get("name") or "",
+        "description": values.get("description") or "",
+        "checksum": values.get("checksum"),
+        "source": values.get("source"),
+        "batch": values.get("batch") or 0,
+        "applied_at": _moment(values.get("applied_at")),
+        "duration_ms": values.get("duration_ms") or 0.0,
+        "state": values.get("state") or DONE,
+        "application_version": values.get("application_version"),
+        "package_version": values.get("package_version"),
+        "details": json.loads(values.get("details") or "{}"),
+    }
 
 
 def _moment(value: Any) -> datetime:

@@ -41,18 +41,8 @@ LAYERS = (
     ("project",),
     ("cli",),
 )
-PURE = (
-    "errors",
-    "environments",
-    "events",
-    "operations",
-    "migration",
-    "checksum",
-    "registry",
-    "plan",
-    "report",
-    "registration",
-)
+#: Everything up to the report decides, and touches nothing.
+PURE = [name for layer in LAYERS[: LAYERS.index(("report",)) + 1] for name in layer] + ["registration"]
 #: Imported when they are first needed, and so allowed to stand later than who imports them.
 LAZY = {
     ("dialects.sqlite", "dialects.sqlite_engine"),

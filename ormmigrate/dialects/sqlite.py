@@ -211,6 +211,8 @@ class SqliteDialect(Dialect):
         connection = peewee.sqlite3.connect(":memory:", isolation_level=None)  # type: ignore[attr-defined]
         try:
             internals(database)._add_conn_hooks(connection)
+            # As in a batch; the application's own pragmas may have switched them on.
+            connection.execute("PRAGMA foreign_keys = OFF")
             with stand_in(database, connection):
                 yield
         finally:

@@ -1,0 +1,77 @@
+"""SIGKILL in the middle of a batch: rolled back by the database, or noticed by the next start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import Place
+from snapshot import snapshot
+
+from ormmigrate import BaseMigration, Database, UnfinishedMigration
+
+APPLICATION = """
+import sys, time
+from peewee import IntegerField
+from ormmigrate import BaseMigration, Database
+from test_kill import Create
+
+class Slow(BaseMigration):
+    id = "20240102_000000_slow"
+
+    def up(self, migrator):
+        migrator.add_column("t", "size", IntegerField(default=1))
+        migrator.sql("DELETE FROM t WHERE id > 10")
+        print("ready", flush=True)
+        time.sleep(60)
+
+Database(sys.argv[1], migrations=[Create, Slow]).register_models([])
+"""
+
+
+class Create(BaseMigration):
+    id = "20240101_000000_create"
+
+    def up(self, migrator):
+        migrator.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, word VARCHAR(20))")
+        for number in range(1, 21):
+            migrator.sql(f"INSERT INTO t (id, word) VALUES ({number}, 'w')")
+
+
+class Slow(BaseMigration):
+    id = "20240102_000000_slow"
+
+    def up(self, migrator):
+        migrator.sql("UPDATE t SET word = 'done'")
+
+
+def test_a_killed_batch_is_rolled_back_or_noticed(shared_place: Place):
+    database = shared_place.database([Create])
+    database.register_models([])
+    before = snapshot(database)
+    database.close()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", APPLICATION, shared_place.url], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+    later = Database(database.obj, migrations=[Create, Slow], lock_timeout_s=10)
+    if shared_place.rolls_back_ddl:
+        # A server still has its locks for a moment; this waits for them.
+        assert snapshot(database) == before
+        assert later.register_models([]).applied == (Slow.id,)
+        return
+    with pytest.raises(UnfinishedMigration) as caught:
+        later.register_models([])
+    assert caught.value.migration == Slow.id
+    assert caught.value.effects is None
+    assert caught.value.previous == Create.id
