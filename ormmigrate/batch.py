@@ -159,7 +159,7 @@ class Batch:
         migrator = LiveMigrator(
             self.database, self.dialect, self._operation_of(migration), keep=adopted, guard=self._guard()
         )
-        return Step(migration, migrator, reverses)
+        return Step(plan.direction, migration, migrator, reverses)
 
     def _guard(self) -> Callable[[], None]:
         connection = self.database.connection()
@@ -206,7 +206,7 @@ class Batch:
         if keeps_effects:
             self._record(step.migration, number=number, duration_ms=0.0, state=RUNNING)
         try:
-            step.run("up")
+            step.run()
         except Exception as error:
             raise self._failed(step, error, self.applied) from error
         duration_ms = (time.perf_counter() - began) * 1000
@@ -222,7 +222,7 @@ class Batch:
         if self.dialect.effects_are_kept():
             history.update(self.database, step.migration.key, {"state": RUNNING})
         try:
-            step.run("down")
+            step.run()
         except Exception as error:
             raise self._failed(step, error, self.reverted) from error
         history.delete(self.database, [step.migration.key])
@@ -233,17 +233,25 @@ class Batch:
         if self.dialect.is_interrupt(error):
             return KeyboardInterrupt()
         if self.dialect.effects_are_kept():
-            effects = [operation.describe() for operation in step.migrator.performed]
-            self._note_effects(step.migration, effects)
+            effects = step.migrator.effects()
+            self._note_effects(step.migration, effects, is_down=step.direction == "down")
             outcome, advice = failures.kept(step.migration.label, effects, earlier)
         else:
-            outcome, advice = failures.rolled_back(step.migration.label, error)
+            outcome, advice = failures.rolled_back(step.migration.label, error, self.dialect.next_step(error))
         return failures.migration_failed(step.migration, step.migrator, error, outcome, advice)
 
-    def _note_effects(self, migration: BaseMigration, effects: Sequence[str]) -> None:
-        """Leave in the history what took effect; if that fails, the first error is still the one to see."""
+    def _note_effects(self, migration: BaseMigration, effects: Sequence[str], *, is_down: bool) -> None:
+        """Leave in the history what took effect, and no trace if nothing did.
+
+        If that fails, the first error is still the one to see.
+        """
         try:
-            history.update(self.database, migration.key, {"details": {"effects": effects}})
+            if effects:
+                history.update(self.database, migration.key, {"details": {"effects": effects}})
+            elif is_down:
+                history.update(self.database, migration.key, {"state": DONE})
+            else:
+                history.delete(self.database, [migration.key])
         except PeeweeException as error:
             self._warn(f"What took effect could not be noted in the history: {error}")
 
@@ -289,9 +297,9 @@ class Batch:
         self.created += create_missing_tables(self.database, self.dialect, models, self._tell)
         if self.created:
             self._warn(
-                f"No migration creates {', '.join(self.created)}; made from the models instead. On a fresh "
-                "installation later migrations would run before these tables exist: write a migration that creates "
-                f"them (python -m ormmigrate new create_{self.created[0]})."
+                f"After all migrations there was no table {', '.join(self.created)}: made from the models. Where no "
+                "migration creates a table, a fresh installation runs later migrations before it exists: write one "
+                f"(python -m ormmigrate new create_{self.created[0]}). Where one does, the table was dropped since."
             )
 
     def _check_integrity(self, before: Sequence[Violation]) -> None:
@@ -325,15 +333,16 @@ class Batch:
 class Step:
     """A migration, the migrator that runs it and, where `down` is derived, the operations it comes to."""
 
+    direction: str
     migration: BaseMigration
     migrator: LiveMigrator
     reverses: list[Operation] | None = None
 
-    def run(self, direction: str) -> None:
+    def run(self) -> None:
         migration, migrator = self.migration, self.migrator
         with migrator.listening():
             migration.before(migrator)
-            if direction == "up":
+            if self.direction == "up":
                 migration.up(migrator)
             elif self.reverses is None:
                 migration.down(migrator)

@@ -71,6 +71,11 @@ def connected(database: Database, dialect: Dialect) -> Iterator[None]:
     try:
         database.connect()
     except (PeeweeException, *UNWRAPPED) as error:
+        if type(error).__name__ == "MaxConnectionsExceeded":
+            raise ConfigurationError(
+                "The connection pool has no connection left.",
+                "close one, or allow more: max_connections=; a batch needs one for itself.",
+            ) from error
         raise dialect.explain_connection(database, error) from error
     try:
         yield

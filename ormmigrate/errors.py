@@ -159,7 +159,8 @@ class DatabaseAhead(HistoryError):
             f"This database has migrations that this program does not know: {listed(self.unknown)}. "
             "A newer version of the application was here.",
             "start the newer version again, or restore the backup that was made before it ran. If the "
-            "migrations are missing from this version by mistake, add them to the registry.",
+            "migrations are missing from this version by mistake, add them to the registry. If one was given "
+            "another id after it had run here: give the old one back, run python -m ormmigrate down, then rename it.",
         )
 
 
@@ -213,7 +214,9 @@ class MigrationFailed(MigrationError):
         self.migration, self.operation, self.statement = migration, operation, statement
         self.outcome = outcome
         where = f"The migration {migration} failed" + (f" at: {operation}" if operation else "")
-        lines = [where, f"  {type(cause).__name__}: {cause}"]
+        # The next step of an error of ours is the advice; said once is enough.
+        reason = cause.problem if isinstance(cause, MigrationError) else cause
+        lines = [where, f"  {type(cause).__name__}: {reason}"]
         if statement:
             lines.append(f"  Statement: {statement}")
         lines.append(f"  {outcome}")
@@ -223,7 +226,10 @@ class MigrationFailed(MigrationError):
 class IrreversibleMigration(MigrationError):
     def __init__(self, *, migration: str, operation: str, advice: str) -> None:
         self.migration, self.operation = migration, operation
-        super().__init__(f"The migration {migration} cannot be reversed: {operation}. Nothing was changed.", advice)
+        super().__init__(
+            f"The migration {migration} cannot be reversed: {operation}. Nothing was changed.",
+            f"{advice} Then, since that edits what was applied: python -m ormmigrate accept {migration}",
+        )
 
 
 class IntegrityCheckFailed(MigrationError):

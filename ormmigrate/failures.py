@@ -26,9 +26,10 @@ def migration_failed(
     )
 
 
-def rolled_back(label: str, error: Exception) -> tuple[str, str]:
-    """Outcome and advice where DDL is transactional."""
-    advice = error.advice if isinstance(error, MigrationError) else f"correct {label} and start again."
+def rolled_back(label: str, error: Exception, next_step: str | None) -> tuple[str, str]:
+    """Outcome and advice where DDL is transactional; `next_step` is the dialect's."""
+    own = error.advice if isinstance(error, MigrationError) else None
+    advice = own or next_step or f"correct {label} and start again."
     if isinstance(error, TransactionEnded):
         return "What ran before that may have been committed.", advice
     return ROLLED_BACK, advice
@@ -38,13 +39,13 @@ def kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[st
     """Outcome and advice where DDL cannot be rolled back.
 
     Args:
-        effects: the operations of the migration that took effect, in words.
+        effects: what of the migration took effect, in words.
         earlier: labels of those that the batch had finished before it.
     """
-    took = "; ".join(effects) if effects else "none"
-    outcome = f"This database cannot roll back DDL. Operations of it that took effect: {took}."
-    if earlier:
-        outcome += f" Finished before it, and kept: {', '.join(earlier)}."
+    before = f" Finished before it, and kept: {', '.join(earlier)}." if earlier else ""
+    if not effects:
+        return f"Nothing of it took effect.{before}", f"correct {label} and start again."
+    outcome = f"This database cannot roll back DDL. What took effect: {'; '.join(effects)}.{before}"
     return outcome, (
         f"bring the schema to one side by hand, then say which: python -m ormmigrate stamp {label} if the "
         "migration is now wholly applied, or stamp the one before it (stamp --none if there is none) if nothing "

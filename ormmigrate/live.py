@@ -12,11 +12,15 @@ from peewee import Database, QueryEvent
 from ormmigrate.dialects.base import Dialect
 from ormmigrate.dialects.engine import Outcome
 from ormmigrate.migrator import Migrator
-from ormmigrate.operations import DropTable, Operation, Run, Script, Sql
+from ormmigrate.operations import AlterTable, DropTable, Operation, Run, Script, Sql, first_line
 
 # A function given to run() may send any number of statements; an event carries the first of them.
 STATEMENTS_KEPT = 1000
 LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE")
+CONTROL = ("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
+EFFECTS_KEPT = 50
+#: Operations that consist of others.
+GROUPS = (Run, AlterTable)
 
 
 class LiveMigrator(Migrator):
@@ -24,7 +28,6 @@ class LiveMigrator(Migrator):
 
     Attributes:
         guard: called ahead of each operation; raises where the batch's transaction is gone.
-        performed: the operations that took effect, oldest first.
         current: the operation that is running, or that failed.
         statement: the statement that failed, if the last one did.
         adopted: tables that were there already.
@@ -43,7 +46,6 @@ class LiveMigrator(Migrator):
         super().__init__(database, dialect)
         self.engine = dialect.engine(database)
         self.on_operation = on_operation
-        self.performed: list[Operation] = []
         self.current: Operation | None = None
         self.adopted: list[str] = []
         self.guard = guard
@@ -51,6 +53,8 @@ class LiveMigrator(Migrator):
         self._calls_functions = calls_functions
         self.statement: str | None = None
         self._statements: list[str] = []
+        self._effects: list[Operation | str] = []
+        self._first = 0
         self._thread = get_ident()
 
     @contextmanager
@@ -67,9 +71,28 @@ class LiveMigrator(Migrator):
         # Hooks belong to the database, and other threads use it too.
         if get_ident() != self._thread:
             return
-        self.statement = self._as_written(event) if event.exception is not None else None
+        failed = event.exception is not None
+        self.statement = self._as_written(event) if failed else None
+        if failed:
+            return
         if self.current is not None and len(self._statements) < STATEMENTS_KEPT and _is_told(self.current, event.sql):
             self._statements.append(self._with_params(event))
+        if (self.current is None or isinstance(self.current, GROUPS)) and _has_effect(event.sql):
+            self._note(f"the statement {first_line(self._as_written(event))}")
+
+    def _note(self, effect: Operation | str) -> None:
+        if len(self._effects) < EFFECTS_KEPT:
+            self._effects.append(effect)
+        elif len(self._effects) == EFFECTS_KEPT:
+            self._effects.append("and more")
+
+    def effects(self) -> list[str]:
+        """What took effect so far, in words, oldest first; of the operation that failed, the statements that ran."""
+        words = [effect.describe() if isinstance(effect, Operation) else effect for effect in self._effects]
+        if self.current is not None and not isinstance(self.current, GROUPS):
+            parts = [statement for statement in self._statements[self._first :] if _has_effect(statement)]
+            words += [f"of what failed, the statement {first_line(statement)}" for statement in parts]
+        return words
 
     def _as_written(self, event: QueryEvent) -> str:
         """The statement as the server sees it: without parameters, % was doubled for the driver alone."""
@@ -89,21 +112,26 @@ class LiveMigrator(Migrator):
         outer, self.current = self.current, operation
         if outer is None:
             self._statements.clear()
-        first = len(self._statements)
+        first = self._first = len(self._statements)
         began = time.perf_counter()
         outcome = self._run(operation)
         duration_ms = (time.perf_counter() - began) * 1000
         if outcome is not None and outcome.adopted:
             self.adopted.append(outcome.adopted)
         self.current = outer
-        if outer is None:
-            self.performed.append(operation)
-        self.on_operation(operation, tuple(self._statements[first:]), duration_ms)
+        if not isinstance(operation, GROUPS):
+            self._note(operation)
+        if not isinstance(outer, AlterTable):
+            # A group is told as the one operation that it is meant to be.
+            self.on_operation(operation, tuple(self._statements[first:]), duration_ms)
 
     def _run(self, operation: Operation) -> Outcome | None:
         if isinstance(operation, Run):
             if self._calls_functions:
                 operation.function(self)
+            return None
+        if isinstance(operation, AlterTable):
+            self.replay(operation.changes)
             return None
         return self.engine.run(operation)
 
@@ -111,6 +139,11 @@ class LiveMigrator(Migrator):
         """Run operations that were recorded."""
         for operation in operations:
             self._perform(operation)
+
+
+def _has_effect(statement: str) -> bool:
+    """Whether a statement that ran may have changed something."""
+    return not statement.lstrip().upper().startswith((*LOOK_UPS, *CONTROL))
 
 
 def _is_told(operation: Operation, statement: str) -> bool:

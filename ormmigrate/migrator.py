@@ -9,6 +9,7 @@ from typing import Any
 from peewee import Database, Field, Model, Node
 
 from ormmigrate.dialects.base import Dialect
+from ormmigrate.errors import ConfigurationError
 from ormmigrate.operations import (
     AddColumn,
     AddColumnDefault,
@@ -43,8 +44,16 @@ class TableMigrator:
         self._table = table
         self._perform = perform
 
+    def _field(self, column: str, field: object) -> Field:
+        if isinstance(field, Field):
+            return field
+        raise ConfigurationError(
+            f"The column {self._table}.{column} was given {field!r}, which is no field.",
+            "write a peewee field, with its parentheses: TextField(null=True).",
+        )
+
     def add_column(self, column_name: str, field: Field, allow_not_null: bool = False) -> None:
-        self._perform(AddColumn(self._table, column_name, field, allow_not_null))
+        self._perform(AddColumn(self._table, column_name, self._field(column_name, field), allow_not_null))
 
     def drop_column(self, column_name: str, cascade: bool = False, *, field: Field | None = None) -> None:
         self._perform(DropColumn(self._table, column_name, cascade, field))
@@ -55,7 +64,7 @@ class TableMigrator:
     def alter_column_type(
         self, column: str, field: Field, cast: str | Node | None = None, *, replaces: Field | None = None
     ) -> None:
-        self._perform(AlterColumnType(self._table, column, field, cast, replaces))
+        self._perform(AlterColumnType(self._table, column, self._field(column, field), cast, replaces))
 
     def add_not_null(self, column: str) -> None:
         self._perform(AddNotNull(self._table, column))

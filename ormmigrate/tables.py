@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from peewee import (
     AutoField,
@@ -23,12 +23,15 @@ from ormmigrate.dialects import ddl
 from ormmigrate.dialects.base import Dialect
 from ormmigrate.errors import ConfigurationError
 
+# What a model class, a field's descriptor and Model(**values) have for themselves.
+TAKEN = ("Meta", "model", "self", "cls")
+
 
 def model_of(database: Database, dialect: Dialect, table: str, given: Mapping[str, Field]) -> type[Model]:
     """A model of a table: fields that are given are taken as they are, the others come from the database.
 
     A column whose name a model cannot have as an attribute (`save`, `_meta`, `class`) gets an underscore
-    behind it.
+    behind it; what no name in Python can hold becomes one (`first name` is `first_name`).
 
     Raises:
         ConfigurationError: there is no such table, or a given field names no column of it.
@@ -41,26 +44,47 @@ def model_of(database: Database, dialect: Dialect, table: str, given: Mapping[st
     columns = Introspector.from_database(database).metadata.get_columns(table)
     _refuse_unknown(dialect, table, list(columns), list(given))
     chosen = {dialect.folded_column(name): field for name, field in given.items()}
+    names = attributes_of(columns)
+    key = list(database.get_primary_keys(table))
     # The class's name is one that no DeferredForeignKey of the application can be waiting for.
     attributes: dict[str, object] = {"__module__": __name__}
     for name, column in columns.items():
-        field = chosen.get(dialect.folded_column(name))
-        attributes[attribute_of(name)] = _given(field, table, name) if field else _field(column)
-    keys = [attribute_of(name) for name in database.get_primary_keys(table)]
+        chosen_field = chosen.get(dialect.folded_column(name))
+        field = _field(column) if chosen_field is None else _given(chosen_field, table, name)
+        field.primary_key = key == [name]
+        attributes[names[name]] = field
     options: dict[str, object] = {"database": database, "table_name": table}
-    if not keys:
+    if not key:
         options["primary_key"] = False
-    elif len(keys) > 1:
-        options["primary_key"] = CompositeKey(*keys)
+    elif len(key) > 1:
+        options["primary_key"] = CompositeKey(*(names[name] for name in key))
     attributes["Meta"] = type("Meta", (), options)
     model: type[Model] = type(f"<table {table}>", (Model,), attributes)
     return model
 
 
-def attribute_of(column: str) -> str:
-    """The attribute under which a model has that column."""
-    taken = keyword.iskeyword(column) or column.startswith("_") or hasattr(Model, column) or column in ("Meta", "model")
-    return f"{column.lstrip('_')}_" if taken else column
+def attributes_of(columns: Iterable[str]) -> dict[str, str]:
+    """The attribute under which a model has each column; no two are the same."""
+    names = {column: column for column in columns if _as_identifier(column) == column and not _is_taken(column)}
+    used = set(names)
+    for column in columns:
+        if column not in names:
+            name = _as_identifier(column)
+            while name in used or name == column.lstrip("_") or _is_taken(name):
+                name += "_"
+            names[column] = name
+            used.add(name)
+    return names
+
+
+def _as_identifier(column: str) -> str:
+    # peewee itself reads the names of a row's values so that only letters, digits and underscores are left.
+    name = "".join(character if character.isalnum() else "_" for character in column).lstrip("_")
+    return f"column_{name}" if not name or name[0].isdecimal() else name
+
+
+def _is_taken(name: str) -> bool:
+    return keyword.iskeyword(name) or hasattr(Model, name) or name in TAKEN
 
 
 def _given(field: Field, table: str, column: str) -> Field:
@@ -72,7 +96,7 @@ def _given(field: Field, table: str, column: str) -> Field:
     if isinstance(target, AutoField):
         target = BigIntegerField() if isinstance(target, BigAutoField) else IntegerField()
     plain = target.clone()
-    plain.column_name, plain.null, plain.primary_key = column, ready.null, ready.primary_key
+    plain.column_name, plain.null = column, ready.null
     return plain  # type: ignore[no-any-return]
 
 
@@ -80,8 +104,6 @@ def _field(column: object) -> Field:
     """A field of the kind that playhouse finds for the column, without a default or index of its own."""
     kind = column.field_class if column.field_class is not UnknownField else BareField  # type: ignore[attr-defined]
     options: dict[str, object] = {"column_name": column.column_name, "null": column.nullable}  # type: ignore[attr-defined]
-    if column.primary_key:  # type: ignore[attr-defined]
-        options["primary_key"] = True
     if kind.field_type == "AUTO" or kind.field_type == "BIGAUTO":
         options.pop("null")
     field: Field = kind(**options)

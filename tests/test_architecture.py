@@ -16,6 +16,8 @@ LAYERS = (
     ("environments", "events"),
     ("operations",),
     ("migration",),
+    ("syntax",),
+    ("definitions",),
     ("checksum", "registry"),
     ("plan",),
     ("report",),
@@ -37,12 +39,16 @@ LAYERS = (
     ("runner",),
     ("comparison",),
     ("database",),
+    ("listing", "naming"),
+    ("layout",),
     ("registration",),
+    ("application", "location"),
     ("project",),
     ("cli",),
 )
 #: Everything up to the report decides, and touches nothing.
-PURE = [name for layer in LAYERS[: LAYERS.index(("report",)) + 1] for name in layer] + ["registration"]
+PURE = [name for layer in LAYERS[: LAYERS.index(("report",)) + 1] for name in layer]
+PURE += ["listing", "naming", "layout", "registration"]
 #: Imported when they are first needed, and so allowed to stand later than who imports them.
 LAZY = {
     ("dialects.sqlite", "dialects.sqlite_engine"),

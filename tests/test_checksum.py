@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from ormmigrate import checksum
+import ormmigrate
 from ormmigrate.checksum import Fingerprint, fingerprint
 
-MODULE_FILE = Path(checksum.__file__)
-PROJECT = MODULE_FILE.parent.parent
+PROJECT = Path(ormmigrate.__file__).parent.parent
 
 MIGRATION = '''
 """The shop's preferences."""
@@ -829,17 +828,12 @@ CHECKSUMS = {
 }
 
 IN_ANOTHER_PYTHON = """
-import importlib.util, json, sys
+import importlib, json, sys
+from ormmigrate.checksum import fingerprint  # of the standard library only: peewee may not be installed there
 
-def load(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-checksum, *sources = sys.argv[1:]
-fingerprint = load("checksum", checksum).fingerprint
-print(json.dumps([fingerprint(load(f"golden_{n}", path).AddBio).checksum for n, path in enumerate(sources)]))
+folder, *names = sys.argv[1:]
+sys.path.insert(0, folder)
+print(json.dumps([fingerprint(importlib.import_module(name).AddBio).checksum for name in names]))
 """
 
 
@@ -857,11 +851,11 @@ def interpreters():
 
 
 def test_the_checksums_of_fixed_sources_are_the_same_on_every_python(tmp_path):
-    paths = {name: tmp_path / f"{name}.py" for name in GOLDEN}
-    for name, path in paths.items():
-        path.write_text(GOLDEN[name], encoding="utf-8")
+    for name, source in GOLDEN.items():
+        (tmp_path / f"golden_{name}.py").write_text(source, encoding="utf-8")
+    modules = [f"golden_{name}" for name in GOLDEN]
     found = {
-        minor: json.loads(run("-c", IN_ANOTHER_PYTHON, MODULE_FILE, *paths.values(), interpreter=interpreter))
+        minor: json.loads(run("-c", IN_ANOTHER_PYTHON, tmp_path, *modules, interpreter=interpreter))
         for minor, interpreter in interpreters().items()
     }
     assert found == {minor: list(CHECKSUMS.values()) for minor in found}

@@ -325,11 +325,22 @@ def test_init_and_new_make_a_project_that_migrates(tmp_path: Path, project: Proj
         assert "Registered AddNotes in " in out
         (path,) = (root / package / "migrations").glob("m*_add_notes.py")
         assert str(path.relative_to(root)) in out
-        for name in [name for name in sys.modules if name.startswith(package)]:
-            del sys.modules[name]
+        _forget(package)
+        # Until it is written it refuses to run, and nothing is recorded.
+        assert "write what this migration does" in project.run("up").stderr
+        text = path.read_text().replace(
+            'raise NotImplementedError("write what this migration does")', 'migrator.sql("CREATE TABLE notes (x INT)")'
+        )
+        path.write_text(text)
+        _forget(package)
         assert "Applied 1 migration " in project.done("up")
-        for name in [name for name in sys.modules if name.startswith(package)]:
-            del sys.modules[name]
+        _forget(package)
+
+
+def _forget(package: str) -> None:
+    """As a new process would, not know a package's modules."""
+    for name in [name for name in sys.modules if name.startswith(package)]:
+        del sys.modules[name]
 
 
 def test_new_that_cannot_edit_the_registry_prints_the_two_lines_and_exits_with_1(project: Project) -> None:

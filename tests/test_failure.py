@@ -135,6 +135,82 @@ def test_where_ddl_cannot_be_rolled_back_the_error_says_what_took_effect_and_the
     assert snapshot(database) == state
 
 
+def in_run(migrator):
+    migrator.add_column("animal", "age", IntegerField(null=True))
+    migrator.sql("INSERT INTO nowhere VALUES (1)")
+
+
+def in_group(migrator):
+    with migrator.alter_table("animal") as animal:
+        animal.add_column("age", IntegerField(null=True))
+        animal.drop_column("nothing")
+
+
+def in_queries(migrator):
+    animal = migrator.table("animal")
+    animal.update(legs=0).execute()
+    migrator.sql("INSERT INTO nowhere VALUES (1)")
+
+
+PARTS = {
+    "an operation inside run()": (lambda m: m.run(in_run), ["add the column animal.age"]),
+    "a change of a group": (in_group, ["add the column animal.age"]),
+    "a query of a model": (in_queries, ["the statement UPDATE `animal`"]),
+    "a statement of a script": (
+        lambda m: m.script("UPDATE animal SET legs = 0; INSERT INTO nowhere VALUES (1);"),
+        ["of what failed, the statement UPDATE animal SET legs = 0"],
+    ),
+    "a statement of an operation": (
+        lambda m: m.add_column("animal", "code", IntegerField(default=1, unique=True)),
+        ["of what failed, the statement ALTER TABLE `animal` ADD COLUMN `code`"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "effects"), PARTS.values(), ids=PARTS)
+def test_where_ddl_cannot_be_rolled_back_nothing_that_took_effect_is_left_out(mysql_place: Place, change, effects):
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            change(migrator)
+
+    database = start_with(mysql_place, [Create, Change])
+    before = snapshot(database, without=(HISTORY,))
+    with pytest.raises(MigrationFailed) as caught:
+        database.register_models([])
+    assert snapshot(database, without=(HISTORY,)) != before
+    with pytest.raises(UnfinishedMigration) as refused:
+        database.register_models([])
+    assert refused.value.effects is not None
+    for said, meant in zip(refused.value.effects, effects, strict=False):
+        assert said.startswith(meant)
+        assert meant in str(caught.value)
+    assert refused.value.effects
+
+
+def test_a_migration_that_failed_before_any_effect_may_simply_be_tried_again(mysql_place: Place):
+    class Wrong(BaseMigration):
+        id = "20240102_000000_wrong"
+
+        def up(self, migrator):
+            migrator.add_column("animal", "age", IntegerField())
+
+    class Right(BaseMigration):
+        id = "20240102_000000_wrong"
+
+        def up(self, migrator):
+            migrator.add_column("animal", "age", IntegerField(null=True))
+
+    database = start_with(mysql_place, [Create, Wrong])
+    before = snapshot(database, without=(HISTORY,))
+    with pytest.raises(MigrationFailed, match="Nothing of it took effect"):
+        database.register_models([])
+    assert snapshot(database, without=(HISTORY,)) == before
+    corrected = Database(database.obj, migrations=[Create, Right])
+    assert corrected.register_models([]).applied == (Right.id,)
+
+
 def test_an_interrupted_migration_is_settled_by_stamping(mysql_place: Place):
     database = start_with(mysql_place, BAD)
     with pytest.raises(MigrationFailed):

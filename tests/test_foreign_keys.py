@@ -243,7 +243,7 @@ def test_a_column_that_forbids_null_is_added_to_any_table_and_changes_nothing_el
     database.execute_sql("CREATE TRIGGER g AFTER UPDATE ON [odd t] BEGIN UPDATE [odd t] SET a = 'fired'; END")
     Database(database.obj, migrations=[Create, Change]).register_models([])
 
-    query = "SELECT a, n, \"it's\" FROM [odd t] ORDER BY id"
+    query = 'SELECT a, n, "it\'s" FROM [odd t] ORDER BY id'
     assert database.execute_sql(query).fetchall() == [("x", 7, "'quoted' DEFAULT"), ("y", 7, "'quoted' DEFAULT")]
     text = database.execute_sql("SELECT sql FROM sqlite_master WHERE name = 'odd t'").fetchone()[0]
     added = ', "n" INTEGER NOT NULL, "it\'s" TEXT NOT NULL'

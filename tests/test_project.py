@@ -18,18 +18,11 @@ from types import ModuleType
 import pytest
 from freezegun import freeze_time
 
+from ormmigrate.application import Settings, load_application, load_settings
 from ormmigrate.errors import ConfigurationError, UnorderedMigrations
-from ormmigrate.project import (
-    Location,
-    NewMigration,
-    Settings,
-    init_project,
-    load_application,
-    load_settings,
-    locate_registry,
-    new_migration,
-    snake_case,
-)
+from ormmigrate.location import Location, locate_registry
+from ormmigrate.naming import snake_case
+from ormmigrate.project import NewMigration, init_project, new_migration
 from ormmigrate.registry import Registry
 
 NOON = datetime(2024, 6, 2, 12, 0, 0, tzinfo=timezone.utc)

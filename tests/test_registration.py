@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from ormmigrate.registration import CannotEdit, identifiers, register
+from ormmigrate.listing import CannotEdit, identifiers
+from ormmigrate.registration import register
 
 MODULE, CLASS = "m3_new", "New"
 

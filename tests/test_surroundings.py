@@ -143,9 +143,7 @@ def test_from_an_installed_wheel(tmp_path: Path, file_place: Place):
     venv.create(tmp_path / "venv", system_site_packages=False, with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([*pip, "--python", str(python), "install", "peewee>=4.5,<5"], check=True)
-    subprocess.run(
-        [*pip, "--python", str(python), "install", "--no-deps", *map(str, wheels.glob("*.whl"))], check=True
-    )
+    subprocess.run([*pip, "--python", str(python), "install", "--no-deps", *map(str, wheels.glob("*.whl"))], check=True)
     for expected in (FIRST, SECOND):
         assert run([str(python), "-m", "myapp"], file_place.url, tmp_path) == expected.format(True)
 
@@ -283,5 +281,3 @@ def test_the_runner_works_on_any_peewee_database(place: Place):
     proxy = peewee.DatabaseProxy()
     proxy.initialize(plain)
     assert not Runner(proxy, [Create, Rank]).up()
-
-

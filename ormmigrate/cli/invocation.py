@@ -49,13 +49,13 @@ class Invocation:
         Raises:
             ConfigurationError: it is not found, cannot be imported, or the URL names no database.
         """
+        from ormmigrate.application import load_application, load_settings
         from ormmigrate.database import binding_only
         from ormmigrate.environments import environment_named
-        from ormmigrate.project import load_application, load_settings
 
         settings = load_settings(Path.cwd(), os.environ, self.app)
         with binding_only():
-            database: Database = load_application(settings)  # type: ignore[assignment]  # project looks at what it is
+            database = load_application(settings)
         if self.database:
             database.initialize(self.database)
         if self.environment:

@@ -71,7 +71,8 @@ def new(invocation: Invocation, words: tuple[str, ...], wanted: str | None) -> i
     The file goes beside the registry, with an id of the present time. Where the registry's module cannot be
     edited safely it is left alone, and the two lines to add are printed.
     """
-    from ormmigrate.project import locate_registry, new_migration
+    from ormmigrate.location import locate_registry
+    from ormmigrate.project import new_migration
 
     registry = _registry(invocation, wanted)
     location = locate_registry(registry)

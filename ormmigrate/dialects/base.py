@@ -90,10 +90,18 @@ class Dialect:
         """Whether an error is how Ctrl-C came out of the driver."""
         return False
 
+    def next_step(self, error: BaseException) -> str | None:
+        """What to do about an error that is not the migration's fault: a full disk, say."""
+        return None
+
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         """The tables and views of a schema, folded."""
         names = [*database.get_tables(schema=schema), *(view.name for view in database.get_views(schema=schema))]
         return {self.folded(name) for name in names}
+
+    def as_sent(self, statement: str, params: object) -> str:
+        """A statement as the driver must be given it, so that the server sees it as it is written."""
+        return statement.replace("%", "%%") if self.doubles_percent and not params else statement
 
     def plain_tables(self, database: Database) -> set[str]:
         """The tables of the default schema, folded, without views and whatever else only looks like one."""

@@ -42,13 +42,24 @@ def create_table(database: Database, operation: CreateTable) -> Context:
 def create_temporary_table(
     database: Database, name: str, fields: Sequence[Field], primary_key: Sequence[str]
 ) -> Context:
-    """The same columns under another name, without foreign keys: to read back how the database spells them."""
+    """The same columns under another name, without keys and checks: to read back how the database spells them."""
     ctx = _context(database)
-    parts: list[Node] = [field.ddl(ctx) for field in fields]
+    parts: list[Node] = [_without_checks(field).ddl(ctx) for field in fields]
     if primary_key:
         parts.append(NodeList((SQL("PRIMARY KEY"), _names(primary_key))))
     ctx.literal("CREATE TEMPORARY TABLE ").sql(Entity(name)).literal(" ").sql(EnclosedNodeList(parts))
     return ctx
+
+
+def _without_checks(field: Field) -> Field:
+    """A field without what says nothing of its type, and what a temporary table may not say."""
+    bare = field.clone()
+    bare.constraints = [
+        item
+        for item in field.constraints or ()
+        if not str(getattr(item, "sql", item)).lstrip().upper().startswith(("CHECK", "REFERENCES", "CONSTRAINT"))
+    ]
+    return bare
 
 
 def foreign_key(field: ForeignKeyField) -> NodeList:

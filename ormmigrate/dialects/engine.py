@@ -25,7 +25,6 @@ from ormmigrate.operations import (
     AddNotNull,
     AddUnique,
     AlterColumnType,
-    AlterTable,
     CreateTable,
     DropColumn,
     DropColumnDefault,
@@ -91,21 +90,28 @@ class Engine:
     def send(self, context: Context) -> None:
         """Run a rendered statement; database.execute() would render it into another context first."""
         statement, params = context.query()
-        self.database.execute_sql(statement, params)
+        self.database.execute_sql(self.dialect.as_sent(statement, params), params)
 
     # -- tables -----------------------------------------------------------------------------
 
     def create_table(self, operation: CreateTable) -> Outcome:
         if self.dialect.has_table(self.database, operation.table):
             return self._adopt(operation)
+        statement = ddl.create_table(self.database, operation)
         self._create_sequences(operation.columns.values())
-        self.send(ddl.create_table(self.database, operation))
+        self.send(statement)
         for index in table_indexes(operation):
             self.add_index(index)
         return DONE
 
     def _adopt(self, operation: CreateTable) -> Outcome:
         """Take the table that is there, if its columns are the same; add the indexes that it lacks."""
+        if self.dialect.folded(operation.table) not in self.dialect.plain_tables(self.database):
+            raise self.unsupported(
+                operation,
+                f"{operation.table} is there already, as a view or a virtual table.",
+                "drop it first, or give the table another name.",
+            )
         fields = [
             ddl.prepared(field, operation.table, column, operation.columns)
             for column, field in operation.columns.items()
@@ -249,6 +255,15 @@ class Engine:
         field = ddl.prepared(operation.field, operation.table, operation.column)
         self.playhouse.alter_column_type(operation.table, operation.column, field, cast=operation.cast).run()
 
+    def refuse_cast(self, operation: AlterColumnType) -> None:
+        """Only PostgreSQL has ALTER ... TYPE ... USING."""
+        if operation.cast is not None:
+            raise self.unsupported(
+                operation,
+                f"{self.dialect.name} has no USING for a change of type, so cast= has no meaning here.",
+                "leave it out, and change the values with migrator.sql('UPDATE ...') before or after.",
+            )
+
     def add_not_null(self, operation: AddNotNull) -> None:
         self.playhouse.add_not_null(operation.table, operation.column).run()
 
@@ -308,17 +323,10 @@ class Engine:
     def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> None:
         self.playhouse.drop_foreign_key_constraint(operation.table, operation.column).run()
 
-    # -- groups and text --------------------------------------------------------------------
-
-    def alter_table(self, operation: AlterTable) -> None:
-        for change in operation.changes:
-            self.run(change)
+    # -- text -----------------------------------------------------------------------------------
 
     def sql(self, operation: Sql) -> None:
-        text = operation.text
-        if not operation.params and self.dialect.doubles_percent:
-            text = text.replace("%", "%%")
-        self.database.execute_sql(text, operation.params)
+        self.database.execute_sql(self.dialect.as_sent(operation.text, operation.params), operation.params)
 
     def script(self, operation: Script) -> None:
         for statement in script.split(operation.text, self.dialect.name):

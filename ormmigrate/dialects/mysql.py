@@ -58,7 +58,12 @@ class MySQLDialect(Dialect):
 
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         name = table.replace("`", "``").replace("%", "%%")
-        rows = database.execute_sql(f"SHOW COLUMNS FROM `{name}`").fetchall()
+        try:
+            rows = database.execute_sql(f"SHOW COLUMNS FROM `{name}`").fetchall()
+        except PeeweeException as error:
+            if self.is_missing(error):
+                return {}
+            raise
         return {self.folded_column(row[0]): (row[1], row[2] == "YES", row[3] == "PRI") for row in rows}
 
     @contextmanager

@@ -91,6 +91,7 @@ class MySQLEngine(Engine):
         super().drop_not_null(operation)
 
     def alter_column_type(self, operation: AlterColumnType) -> None:
+        self.refuse_cast(operation)
         self._refuse_loss(operation, operation.table, operation.column)
         field = ddl.prepared(operation.field, operation.table, operation.column)
         # MODIFY says NULL and NOT NULL anew: what the column had stays, whatever the field says.

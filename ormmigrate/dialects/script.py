@@ -17,6 +17,7 @@ class Grammar:
         dollar_quotes: whether $tag$ ... $tag$ quotes.
         delimiter_command: whether a line `DELIMITER //` changes what ends a statement, as in mysql's client.
         trigger_bodies: whether CREATE TRIGGER holds statements up to END.
+        sql_bodies: whether BEGIN ATOMIC holds statements up to END, and parentheses those of a rule.
     """
 
     quotes: dict[str, str]
@@ -26,15 +27,22 @@ class Grammar:
     dollar_quotes: bool = False
     delimiter_command: bool = False
     trigger_bodies: bool = False
+    sql_bodies: bool = False
 
 
 GRAMMARS = {
     "SQLite": Grammar({"'": "'", '"': '"', "`": "`", "[": "]"}, trigger_bodies=True),
-    "PostgreSQL": Grammar({"'": "'", '"': '"'}, nests_comments=True, dollar_quotes=True),
+    "PostgreSQL": Grammar({"'": "'", '"': '"'}, nests_comments=True, dollar_quotes=True, sql_bodies=True),
     "MySQL": Grammar(
-        {"'": "'", '"': '"', "`": "`"}, backslash=True, line_comments=("-- ", "--\n", "#"), delimiter_command=True
+        {"'": "'", '"': '"', "`": "`"},
+        backslash=True,
+        line_comments=("-- ", "--\t", "--\r", "--\n", "#"),
+        delimiter_command=True,
     ),
 }
+
+# What may stand before the word that says what is created.
+BEFORE_KIND = ("EXPLAIN", "CREATE", "TEMP", "TEMPORARY")
 
 
 def split(text: str, dialect: str) -> list[str]:
@@ -46,7 +54,7 @@ def split(text: str, dialect: str) -> list[str]:
     grammar = GRAMMARS[dialect]
     statements = []
     start, end, significant = 0, ";", False
-    trigger = _TriggerBody() if grammar.trigger_bodies else None
+    body = _Body(grammar)
     position = 0
     while position < len(text):
         command = _delimiter(text, position) if grammar.delimiter_command and not significant else None
@@ -54,53 +62,56 @@ def split(text: str, dialect: str) -> list[str]:
             end, position = command
             start = position
             continue
-        if text.startswith(end, position) and not (trigger and trigger.is_open):
+        if text.startswith(end, position) and not body.is_open:
             if significant:
                 statements.append(text[start:position].strip())
             position += len(end)
             start, significant = position, False
-            trigger = _TriggerBody() if grammar.trigger_bodies else None
+            body = _Body(grammar)
             continue
         token_end, is_text = _token(text, position, grammar)
         if is_text:
             significant = True
-            if trigger:
-                trigger.take(text[position:token_end])
+            body.take(text[position:token_end])
         position = token_end
     if significant:
         statements.append(text[start:].strip())
     return statements
 
 
-class _TriggerBody:
-    """Whether a `;` stands inside CREATE TRIGGER ... BEGIN ... END, counting CASE ... END in between."""
+class _Body:
+    """Whether a `;` stands inside a statement that holds statements, by the tokens before it."""
 
-    def __init__(self) -> None:
-        self._words: list[str] = []
-        self._depth = 0
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._kind = ""
+        self._before, self._last = "", ""
+        self._is_atomic = False
+        self._parentheses = 0
 
     @property
     def is_open(self) -> bool:
-        return self._depth > 0
+        if self._parentheses > 0:
+            return True
+        is_body = self._is_atomic or (self._grammar.trigger_bodies and self._kind == "TRIGGER")
+        # Each statement inside ends with a `;`, so END behind one is the body's and never that of a CASE.
+        return is_body and not (self._last == "END" and self._before in (";", "ATOMIC"))
 
     def take(self, token: str) -> None:
         word = token.upper()
-        if not word.isalpha():
-            return
-        if len(self._words) < 3:
-            self._words.append(word)
-        if "TRIGGER" not in self._words or self._words[0] != "CREATE":
-            return
-        if word == "CASE" or (word == "BEGIN" and not self._depth):
-            self._depth += 1
-        elif word == "END" and self._depth:
-            self._depth -= 1
+        if not self._kind and word.isalpha() and word not in BEFORE_KIND:
+            self._kind = word
+        self._before, self._last = self._last, word
+        if self._grammar.sql_bodies:
+            self._parentheses += {"(": 1, ")": -1}.get(word, 0)
+            self._is_atomic = self._is_atomic or (self._before, self._last) == ("BEGIN", "ATOMIC")
 
 
 def _token(text: str, position: int, grammar: Grammar) -> tuple[int, bool]:
     """Where the token at `position` ends, and whether it is more than space or comment."""
     character = text[position]
-    if any(text.startswith(mark, position) for mark in grammar.line_comments):
+    at_end = text[position : position + 3] == "--"  # MySQL wants a space behind it, or nothing
+    if at_end or any(text.startswith(mark, position) for mark in grammar.line_comments):
         line_end = text.find("\n", position)
         return (len(text) if line_end < 0 else line_end + 1), False
     if text.startswith("/*", position):

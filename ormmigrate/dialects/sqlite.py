@@ -108,6 +108,16 @@ class SqliteDialect(Dialect):
     def is_interrupt(self, error: BaseException) -> bool:
         return isinstance(error, OperationalError) and str(error) == "interrupted"
 
+    def next_step(self, error: BaseException) -> str | None:
+        text = str(error)
+        if "full" in text:
+            return "free space on the disk (a rewrite of a table needs as much again, and its journal too)."
+        if "disk I/O error" in text:
+            return "look at the disk: it may be full, out of quota or damaged; then start again."
+        if "malformed" in text:
+            return "restore the database from a backup; python -m ormmigrate up then brings it forward."
+        return None
+
     def has_table(self, database: Database, table: str) -> bool:
         # A look-up by name, where sqlite_master would be read from end to end.
         return database.execute_sql(f"PRAGMA main.table_info({quoted(table)})").fetchone() is not None

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from itertools import compress
 from typing import Any
 
 import playhouse.migrate as playhouse
-from peewee import Database, Field, ForeignKeyField, PeeweeException
+from peewee import Database, Field, ForeignKeyField, OperationalError, PeeweeException
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, declares_default, default_of
@@ -23,6 +24,8 @@ from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
     AddColumn,
     AddColumnDefault,
+    AddForeignKeyConstraint,
+    AddIndex,
     AddNotNull,
     AlterColumnType,
     DropColumn,
@@ -161,20 +164,31 @@ class SqliteEngine(Engine):
     def drop_column(self, operation: DropColumn) -> None:
         self.refuse_shared_indexes(operation)
         if operation.cascade or operation.field is not None:
-            self._drop_own_indexes(operation)
+            self._drop_indexes(operation)
         if self.playhouse.sqlite_version >= NATIVE_DROP_COLUMN:
-            self.playhouse.drop_column(operation.table, operation.column).run()
+            try:
+                self.playhouse.drop_column(operation.table, operation.column).run()
+            except OperationalError as error:
+                raise self.unsupported(
+                    operation,
+                    f"SQLite refuses: {error}.",
+                    "drop what uses the column first; for an index of its own say what it was (field=CharField("
+                    "index=True)) or cascade=True; a column in a table constraint goes only with a new table.",
+                ) from error
             return
         with self._watched(operation, operation.table, operation.column):
             self.playhouse.drop_column(operation.table, operation.column).run()
 
-    def _drop_own_indexes(self, operation: DropColumn) -> None:
-        """The indexes that cover this column alone go with it, as they do by themselves on servers."""
+    def _drop_indexes(self, operation: DropColumn) -> None:
+        """Indexes of this column alone go with it, as they do by themselves on servers; with cascade, all on it."""
+        column = self.dialect.folded_column(operation.column)
         for index in self.database.get_indexes(operation.table):
-            if index.sql and [str(name).lower() for name in index.columns] == [operation.column.lower()]:
+            covered = [self.dialect.folded_column(str(name)) for name in index.columns]
+            if index.sql and (covered == [column] or (operation.cascade and column in covered)):
                 self.database.execute_sql(f"DROP INDEX {quoted(index.name)}")
 
     def alter_column_type(self, operation: AlterColumnType) -> None:
+        self.refuse_cast(operation)
         field = ddl.prepared(operation.field, operation.table, operation.column)
         field.null = self.dialect.columns(self.database, operation.table)[self._folded(operation)][1]
         # playhouse writes the name itself, and expects a field that has none yet.
@@ -205,6 +219,31 @@ class SqliteEngine(Engine):
     def drop_column_default(self, operation: DropColumnDefault) -> None:
         with self._watched(operation, operation.table, operation.column):
             super().drop_column_default(operation)
+
+    def add_index(self, operation: AddIndex) -> None:
+        if operation.using is not None or operation.nulls_distinct is not None:
+            raise self.unsupported(
+                operation,
+                "SQLite has one kind of index, and no NULLS DISTINCT.",
+                "leave using= and nulls_distinct= out.",
+            )
+        self._refuse_unknown_columns(operation)
+        super().add_index(operation)
+
+    def _refuse_unknown_columns(self, operation: AddIndex) -> None:
+        """SQLite takes a name in double quotes that is no column for a text, and would index that."""
+        there = self.dialect.columns(self.database, operation.table)
+        unknown = [name for name in operation.columns if self.dialect.folded_column(name) not in there]
+        if there and unknown:
+            similar = get_close_matches(unknown[0], there, n=1)
+            raise self.unsupported(
+                operation,
+                f"The table {operation.table} has no column {', '.join(unknown)}; it has {', '.join(there)}.",
+                f"did you mean {similar[0]}?" if similar else "correct the name.",
+            )
+
+    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> None:
+        raise self.unsupported(operation, "SQLite cannot add a foreign key to a table that exists.")
 
     def drop_table(self, operation: DropTable) -> None:
         if operation.cascade:
