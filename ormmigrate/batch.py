@@ -234,24 +234,26 @@ class Batch:
             return KeyboardInterrupt()
         if self.dialect.effects_are_kept():
             effects = step.migrator.effects()
-            self._note_effects(step.migration, effects, is_down=step.direction == "down")
+            self._note_effects(step, effects)
             outcome, advice = failures.kept(step.migration.label, effects, earlier)
         else:
             outcome, advice = failures.rolled_back(step.migration.label, error, self.dialect.next_step(error))
         return failures.migration_failed(step.migration, step.migrator, error, outcome, advice)
 
-    def _note_effects(self, migration: BaseMigration, effects: Sequence[str], *, is_down: bool) -> None:
+    def _note_effects(self, step: Step, effects: Sequence[str]) -> None:
         """Leave in the history what took effect, and no trace if nothing did.
 
         If that fails, the first error is still the one to see.
         """
+        key = step.migration.key
         try:
             if effects:
-                history.update(self.database, migration.key, {"details": {"effects": effects}})
-            elif is_down:
-                history.update(self.database, migration.key, {"state": DONE})
+                # What was adopted must outlive the repair by hand: a later down() would drop it.
+                history.update(self.database, key, {"details": {"effects": effects, "adopted": step.migrator.adopted}})
+            elif step.direction == "down":
+                history.update(self.database, key, {"state": DONE})
             else:
-                history.delete(self.database, [migration.key])
+                history.delete(self.database, [key])
         except PeeweeException as error:
             self._warn(f"What took effect could not be noted in the history: {error}")
 

@@ -74,6 +74,15 @@ def bulleted(items: Iterable[object], limit: int = 20) -> str:
     return "\n".join(texts[:limit] + more)
 
 
+def settling_advice(migration: str) -> str:
+    """What to do about a migration that is half there."""
+    settle = f"python -m ormmigrate settle {migration}"
+    return (
+        f"bring the schema to one side by hand, then say which: {settle} --applied if all of it is there now, "
+        f"{settle} --undone if nothing of it is left. Then start again."
+    )
+
+
 # -- the list of migrations ---------------------------------------------------------------------
 
 
@@ -177,8 +186,8 @@ class OutOfOrder(HistoryError):
 class UnfinishedMigration(HistoryError):
     """A migration was interrupted on a database that cannot roll DDL back."""
 
-    def __init__(self, *, migration: str, effects: Sequence[str] | None, previous: str | None) -> None:
-        self.migration, self.previous = migration, previous
+    def __init__(self, *, migration: str, effects: Sequence[str] | None) -> None:
+        self.migration = migration
         self.effects = None if effects is None else tuple(effects)
         if effects is None:
             state = "The process ended before it could note what had taken effect."
@@ -186,12 +195,9 @@ class UnfinishedMigration(HistoryError):
             state = f"These operations took effect, the rest did not:\n{bulleted(effects)}"
         else:
             state = "None of its operations took effect."
-        before = previous or "--none"
         super().__init__(
             f"The migration {migration} was interrupted, and this database cannot roll back DDL. {state}",
-            "bring the schema to one side by hand, then say which: if the migration is now wholly applied, "
-            f"python -m ormmigrate stamp {migration}; if nothing of it is left, "
-            f"python -m ormmigrate stamp {before}. Then start again.",
+            settling_advice(migration),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ormmigrate.dialects.base import TransactionEnded
-from ormmigrate.errors import ConfigurationError, MigrationError, MigrationFailed
+from ormmigrate.errors import ConfigurationError, MigrationError, MigrationFailed, settling_advice
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import BaseMigration
 
@@ -46,11 +46,7 @@ def kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[st
     if not effects:
         return f"Nothing of it took effect.{before}", f"correct {label} and start again."
     outcome = f"This database cannot roll back DDL. What took effect: {'; '.join(effects)}.{before}"
-    return outcome, (
-        f"bring the schema to one side by hand, then say which: python -m ormmigrate stamp {label} if the "
-        "migration is now wholly applied, or stamp the one before it (stamp --none if there is none) if nothing "
-        "of it is left. Until then every start refuses with UnfinishedMigration."
-    )
+    return outcome, f"{settling_advice(label)} Until then every start refuses with UnfinishedMigration."
 
 
 def outside_of_migrations(error: Exception, *, effects_are_kept: bool) -> MigrationError:

@@ -47,7 +47,7 @@ class LiveMigrator(Migrator):
         self.engine = dialect.engine(database)
         self.on_operation = on_operation
         self.current: Operation | None = None
-        self.adopted: list[str] = []
+        self.adopted: list[str] = list(keep)
         self.guard = guard
         self._keep = {dialect.folded(name) for name in keep}
         self._calls_functions = calls_functions

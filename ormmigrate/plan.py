@@ -225,12 +225,9 @@ def verdict_on(error: HistoryError, environment: Environment) -> Verdict:
 
 
 def _unfinished(own: Sequence[AppliedMigration]) -> HistoryError | None:
-    for position, row in enumerate(own):
+    for row in own:
         if row.state != DONE:
-            # Of the same registry, for it is written into the advice to stamp, which settles one registry.
-            earlier = [before.label for before in own[:position] if before.registry == row.registry]
-            previous = earlier[-1] if earlier else None
-            return UnfinishedMigration(migration=row.label, effects=row.details.get("effects"), previous=previous)
+            return UnfinishedMigration(migration=row.label, effects=row.details.get("effects"))
     return None
 
 

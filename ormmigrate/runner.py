@@ -1,4 +1,4 @@
-"""`Runner`: status, plan, up, down, stamp and accept on one database. The loop itself is in `batch`.
+"""`Runner`: status, plan, up, down, stamp, settle and accept on one database. The loop itself is in `batch`.
 
 What a start without anything pending needs is here; the rest is imported when there is something to do.
 """
@@ -23,6 +23,7 @@ from ormmigrate.report import Report
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Literal
 
     from peewee import Database, Model, Proxy
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ormmigrate.plan import AppliedMigration, Plan
     from ormmigrate.registry import Registries
     from ormmigrate.status import Status
+
+    Outcome = Literal["applied", "undone"]
 
 LOCK_TIMEOUT_S = 60.0
 logger = logging.getLogger("ormmigrate")
@@ -162,6 +165,23 @@ class Runner:
         last = None if to is None else self.registries.find(to)
         with self._connected() as (database, dialect):
             return stamp(self._batch(database, dialect), last)
+
+    def settle(self, id: str, outcome: Outcome) -> None:
+        """Say how an interrupted migration stands, after its schema was repaired by hand; run nothing.
+
+        Args:
+            id: the migration that `UnfinishedMigration` names.
+            outcome: `applied`: all of it is there. `undone`: nothing of it is left.
+
+        Raises:
+            UnknownMigration: there is no such migration.
+            ConfigurationError: it was not interrupted.
+        """
+        from ormmigrate.stamping import settle
+
+        migration = self.registries.find(id)
+        with self._connected() as (database, dialect):
+            settle(self._batch(database, dialect), migration, outcome)
 
     def accept(self, id: str) -> None:
         """Take the present checksum of an applied migration that was changed since.

@@ -1,4 +1,4 @@
-"""Writing the history without running anything: `stamp` and `accept`."""
+"""Writing the history without running anything: `stamp`, `settle` and `accept`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from ormmigrate.report import Report
 if TYPE_CHECKING:
     from ormmigrate.batch import Batch
     from ormmigrate.plan import AppliedMigration
+    from ormmigrate.runner import Outcome
 
 
 def stamp(batch: Batch, last: BaseMigration | None) -> Report:
-    """Make the history say that everything up to `last`, and nothing after it, is applied.
-
-    Rows of an interrupted migration are settled by this: that is how a half-applied one is repaired by hand.
-    """
+    """Make the history say that everything up to `last`, and nothing after it, is applied."""
     stamped: list[str] = []
 
     def change(rows: list[AppliedMigration]) -> None:
@@ -31,10 +29,12 @@ def stamp(batch: Batch, last: BaseMigration | None) -> Report:
         wanted = _up_to(batch, last)
         history.delete(batch.database, [row.key for row in own if row.key not in wanted or row.state != DONE])
         there = {row.key for row in own if row.state == DONE}
+        adopted = {row.key: row.details.get("adopted") for row in own}
         number = max((row.batch for row in rows), default=0) + 1
         for key, migration in wanted.items():
             if key not in there:
-                history.insert(batch.database, batch.row_of(migration, number))
+                details = {"adopted": adopted[key]} if adopted.get(key) else None
+                history.insert(batch.database, batch.row_of(migration, number, details=details))
                 stamped.append(migration.label)
 
     batch.under_lock(change)
@@ -49,6 +49,25 @@ def _up_to(batch: Batch, last: BaseMigration | None) -> dict[tuple[str, str], Ba
         for migration in batch.registries.migrations
         if migration.registry == last.registry and migration.id <= last.id
     }
+
+
+def settle(batch: Batch, migration: BaseMigration, outcome: Outcome) -> None:
+    """Write what a person says of an interrupted migration, after repairing the schema by hand."""
+
+    def change(rows: list[AppliedMigration]) -> None:
+        row = next((row for row in rows if row.key == migration.key), None)
+        if row is None or row.state == DONE:
+            raise ConfigurationError(
+                f"{migration.label} was not interrupted, so there is nothing to settle.",
+                "python -m ormmigrate status says what the history holds; stamp writes it for a whole database.",
+            )
+        if outcome == "undone":
+            history.delete(batch.database, [row.key])
+            return
+        details = {name: value for name, value in row.details.items() if name != "effects"}
+        history.update(batch.database, row.key, {"state": DONE, "details": details})
+
+    batch.under_lock(change)
 
 
 def accept(batch: Batch, migration: BaseMigration) -> None:

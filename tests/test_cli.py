@@ -218,7 +218,7 @@ def test_status_names_everything_that_is_wrong_with_the_next_step(project: Proje
     assert lines_with(result.stdout, "20240102_000001_late")[0].startswith("· ")
     assert len(lines_with(result.stdout, "Wrong: ")) == 4
     assert f"python -m ormmigrate accept {SECOND}" in result.stdout
-    assert f"python -m ormmigrate stamp {THIRD}" in result.stdout
+    assert f"python -m ormmigrate settle {THIRD} --undone" in result.stdout
     assert "4 things to look at" in result.stdout
 
 

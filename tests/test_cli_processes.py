@@ -308,9 +308,9 @@ def test_ctrl_c_in_a_batch_leaves_no_lock_and_nothing_half_done(interrupted: Pla
         # What had taken effect stays there, and the next start refuses to guess.
         assert tables == {"ormmigrate_history", "user", "half"}
         assert "was interrupted" in result.stderr
-        assert f"stamp {FIRST}" in result.stderr
+        assert f"settle {SECOND} --undone" in result.stderr
         assert run("status", *at).returncode == 1
-        assert run("stamp", FIRST, *at).returncode == 0
+        assert run("settle", SECOND, "--undone", *at).returncode == 0
         result = run("up", *at)
     assert time.monotonic() - began < SOON_S
     assert result.returncode == 0, result.stderr

@@ -284,3 +284,26 @@ def test_accept_of_what_is_not_applied_is_an_error(project: Project) -> None:
     result = project.run("accept", FIRST)
     assert result.exit_code == 2
     assert "is not applied" in result.stderr
+
+
+def interrupt(project: Project, id: str) -> None:
+    """As a process that was killed would leave a migration where DDL cannot be rolled back."""
+    project.query(f"UPDATE {HISTORY} SET state = 'running' WHERE migration = '{id}'")
+
+
+def test_settle_says_how_an_interrupted_migration_stands(project: Project) -> None:
+    project.done("up")
+    label = project.json("status")["migrations"][-1]["migration"]
+    refused = project.run("settle", label, "--applied")
+    assert refused.exit_code == 2
+    assert "was not interrupted" in refused.stderr
+    assert project.run("settle", label).exit_code == 2
+
+    interrupt(project, label)
+    assert project.run("up").exit_code == 2
+    assert "applied" in project.done("settle", label, "--applied")
+    assert project.json("status")["pending"] == 0
+
+    interrupt(project, label)
+    assert project.json("settle", label, "--undone") == {"migration": label, "settled": "undone"}
+    assert project.json("status", exit_code=1)["pending"] == 1

@@ -127,11 +127,10 @@ def test_where_ddl_cannot_be_rolled_back_the_error_says_what_took_effect_and_the
     with pytest.raises(UnfinishedMigration) as refused:
         database.register_models([])
     assert refused.value.migration == Fifth.id
-    assert refused.value.previous == Fourth.id
     assert "add the column pet.age" in str(refused.value)
     assert "pet.never" not in str(refused.value)
-    assert f"stamp {Fifth.id}" in str(refused.value)
-    assert f"stamp {Fourth.id}" in str(refused.value)
+    assert f"settle {Fifth.id} --applied" in str(refused.value)
+    assert f"settle {Fifth.id} --undone" in str(refused.value)
     assert snapshot(database) == state
 
 
@@ -211,12 +210,12 @@ def test_a_migration_that_failed_before_any_effect_may_simply_be_tried_again(mys
     assert corrected.register_models([]).applied == (Right.id,)
 
 
-def test_an_interrupted_migration_is_settled_by_stamping(mysql_place: Place):
+def test_an_interrupted_migration_is_settled_by_hand(mysql_place: Place):
     database = start_with(mysql_place, BAD)
     with pytest.raises(MigrationFailed):
         database.register_models([])
     database.execute_sql("ALTER TABLE pet DROP COLUMN age")
-    database.migrations.stamp(Fourth.id)
+    database.migrations.settle(Fifth.id, "undone")
 
     class Corrected(BaseMigration):
         id = Fifth.id

@@ -74,4 +74,3 @@ def test_a_killed_batch_is_rolled_back_or_noticed(shared_place: Place):
         later.register_models([])
     assert caught.value.migration == Slow.id
     assert caught.value.effects is None
-    assert caught.value.previous == Create.id

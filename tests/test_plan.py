@@ -359,28 +359,14 @@ def test_somebody_elses_checksums_are_not_compared():
     assert errors_in(APP, rows("blog:" + A), {("blog", A): "1:y"}) == ()
 
 
-def test_an_interrupted_migration_is_named_with_the_one_before_it():
+def test_an_interrupted_migration_is_named_with_the_two_ways_to_settle_it():
     applied = rows(A, B) + [row for row in rows(A, B, C, state="running") if row.id == C]
     (error,) = errors_in(APP, applied, {})
     assert isinstance(error, UnfinishedMigration)
-    assert (error.migration, error.previous) == (C, B)
+    assert error.migration == C
     assert_helps(error, C)
-    assert f"stamp {C}" in error.advice
-    assert f"stamp {B}" in error.advice
-
-
-def test_an_interrupted_first_migration_has_none_before_it():
-    (error,) = errors_in(APP, rows(A, state="running"), {})
-    assert error.previous is None
-    assert "stamp --none" in error.advice
-
-
-def test_the_one_before_an_interrupted_migration_is_of_the_same_registry():
-    # stamp writes the rows of one registry alone: another one's id would settle nothing.
-    applied = rows(A, f"billing:{A}", B)
-    applied += [row for row in rows(A, f"billing:{A}", B, f"billing:{C}", state="running") if row.id == C]
-    (error,) = errors_in(BOTH, applied, {})
-    assert error.previous == f"billing:{A}"
+    assert f"settle {C} --applied" in error.advice
+    assert f"settle {C} --undone" in error.advice
 
 
 def test_somebody_elses_interrupted_migration_is_not_ours_to_settle():
@@ -402,7 +388,7 @@ VERDICTS = {
     ChecksumMismatch(changed=[A]): ("warning", "warning", "error"),
     OutOfOrder(pending=[A], applied=B): ("allowed", "allowed", "error"),
     DatabaseAhead(unknown=[D]): ("error", "error", "error"),
-    UnfinishedMigration(migration=A, effects=None, previous=None): ("error", "error", "error"),
+    UnfinishedMigration(migration=A, effects=None): ("error", "error", "error"),
 }
 
 

@@ -32,7 +32,16 @@ from places import MEMORY, PG, Place
 from playhouse.sqlite_ext import FTS5Model, SearchField
 from snapshot import HISTORY, snapshot
 
-from ormmigrate import BaseMigration, ConfigurationError, Database, MigrationError, MigrationFailed, Report
+from ormmigrate import (
+    BaseMigration,
+    ConfigurationError,
+    Database,
+    MigrationError,
+    MigrationFailed,
+    Registry,
+    Report,
+    UnfinishedMigration,
+)
 from ormmigrate.connection import inner
 from ormmigrate.events import MigrationApplied
 
@@ -1181,6 +1190,51 @@ def test_a_check_that_only_commit_makes_fails_as_an_error_of_ours(postgresql_pla
     assert_helps(caught.value, "4711")
     assert snapshot(database) == before
     assert not database.in_transaction()
+
+
+def test_the_advice_for_an_interrupted_migration_leaves_other_registries_alone(mysql_place: Place):
+    def fails(migrator):
+        migrator.create_table("word", {"id": AutoField()})
+        migrator.sql("NO SQL")
+
+    billing = Registry([CreateUser], name="billing")
+    broken = [billing, Registry([migration(AddBio.id, fails)])]
+    database = opened(mysql_place, broken)
+    with pytest.raises(MigrationFailed):
+        database.register_models([])
+    with pytest.raises(UnfinishedMigration) as caught:
+        database.register_models([])
+    database.execute_sql("DROP TABLE word")
+    database.migrations.settle(caught.value.migration, "undone")
+    rows = database.execute_sql(f"SELECT registry, migration FROM {HISTORY} WHERE registry <> 'ormmigrate'").fetchall()
+    assert list(rows) == [("billing", CreateUser.id)]
+
+
+def test_the_advice_for_an_interrupted_late_migration_settles_that_one_alone(mysql_place: Place):
+    def fails(migrator):
+        migrator.create_table("word", {"id": AutoField()})
+        migrator.sql("NO SQL")
+
+    late = migration(AddBio.id, fails)
+    last = migration("20240103_000000_last", lambda migrator: migrator.create_table("last", {"id": AutoField()}))
+
+    def applied_after(outcome: str) -> set[str]:
+        """Interrupt a migration that is older than an applied one, follow the advice, and look at the history."""
+        opened(mysql_place, [CreateUser, late, last]).migrations.stamp(None)
+        database = opened(mysql_place, [CreateUser, last])
+        for table in ("user", "last", "word"):
+            database.execute_sql(f"DROP TABLE IF EXISTS `{table}`")
+        database.register_models([])
+        merged = Database(inner(database), migrations=[CreateUser, late, last], environment="development")
+        with pytest.raises(MigrationFailed):
+            merged.register_models([])
+        with pytest.raises(UnfinishedMigration) as caught:
+            merged.register_models([])
+        merged.migrations.settle(caught.value.migration, outcome)
+        return {row.label for row in merged.migrations.status().applied}
+
+    assert applied_after("applied") == {CreateUser.id, late.id, last.id}
+    assert applied_after("undone") == {CreateUser.id, last.id}
 
 
 @pytest.mark.parametrize("kind", ["BigAutoField", "UUIDField"])

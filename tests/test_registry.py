@@ -465,9 +465,9 @@ ERRORS = [
     ChecksumMismatch(changed=[A, B]),
     DatabaseAhead(unknown=[A]),
     OutOfOrder(pending=[A], applied=B),
-    UnfinishedMigration(migration=A, effects=["create the table user (id)"], previous=None),
-    UnfinishedMigration(migration=B, effects=(), previous=A),
-    UnfinishedMigration(migration=B, effects=None, previous=A),
+    UnfinishedMigration(migration=A, effects=["create the table user (id)"]),
+    UnfinishedMigration(migration=B, effects=()),
+    UnfinishedMigration(migration=B, effects=None),
     MigrationFailed(
         migration=A,
         operation="add the column user.bio",

@@ -10,7 +10,8 @@ import click
 
 from ormmigrate.cli.asking import show, status
 from ormmigrate.cli.group import Commands, shared_options
-from ormmigrate.cli.running import accept, down, stamp, up
+from ormmigrate.cli.recording import accept, settle, stamp
+from ormmigrate.cli.running import down, up
 from ormmigrate.cli.writing import init, new
 from ormmigrate.version import VERSION
 
@@ -37,5 +38,5 @@ def cli() -> None:
     """
 
 
-for command in (init, new, status, up, down, stamp, accept, show):
+for command in (init, new, status, up, down, stamp, settle, accept, show):
     cli.add_command(command)
