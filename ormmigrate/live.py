@@ -10,7 +10,7 @@ from threading import get_ident
 from peewee import Database, QueryEvent
 
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.dialects.engine import Outcome
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Outcome
 from ormmigrate.migrator import Migrator
 from ormmigrate.operations import AlterTable, DropTable, Operation, Run, Script, Sql, first_line
 
@@ -69,7 +69,7 @@ class LiveMigrator(Migrator):
 
     def _hear(self, event: QueryEvent) -> None:
         # Hooks belong to the database, and other threads use it too.
-        if get_ident() != self._thread:
+        if get_ident() != self._thread or SCRATCH_TABLE in str(event.sql):
             return
         failed = event.exception is not None
         self.statement = self._as_written(event) if failed else None
@@ -119,7 +119,9 @@ class LiveMigrator(Migrator):
         if outcome is not None and outcome.adopted:
             self.adopted.append(outcome.adopted)
         self.current = outer
-        if not isinstance(operation, GROUPS):
+        if outcome is not None and outcome.adopted:
+            self._note(f"adopt the table {outcome.adopted}, which was there before")
+        elif not isinstance(operation, GROUPS):
             self._note(operation)
         if not isinstance(outer, AlterTable):
             # A group is told as the one operation that it is meant to be.

@@ -65,7 +65,9 @@ def settle(batch: Batch, migration: BaseMigration, outcome: Outcome) -> None:
             history.delete(batch.database, [row.key])
             return
         details = {name: value for name, value in row.details.items() if name != "effects"}
-        history.update(batch.database, row.key, {"state": DONE, "details": details})
+        # What is applied is the text as it is now: the one that failed will have been corrected.
+        text = {name: batch.row_of(migration, row.batch)[name] for name in ("checksum", "source")}
+        history.update(batch.database, row.key, {"state": DONE, "details": details, **text})
 
     batch.under_lock(change)
 

@@ -30,6 +30,13 @@ def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pla
         yield found
 
 
+@pytest.fixture(params=[PG, MARIA])
+def server_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A place on a server."""
+    with place_of(request.param, tmp_path) as found:
+        yield found
+
+
 @pytest.fixture
 def file_place(tmp_path: Path) -> Iterator[Place]:
     """A place in an SQLite file."""

@@ -26,7 +26,7 @@ def stamp(invocation: Invocation, id: str | None, nothing: bool) -> int:
     """Say how far a database is, without running anything.
 
     Everything up to ID, and nothing after it, counts as applied afterwards. This is how an existing database
-    starts with migrations, and how one that was repaired by hand goes on.
+    starts with migrations.
     """
     if (id is None) is not nothing:
         raise click.UsageError("Say either the ID of the last migration that counts as applied, or --none.")

@@ -110,7 +110,7 @@ class SqliteDialect(Dialect):
 
     def next_step(self, error: BaseException) -> str | None:
         text = str(error)
-        if "full" in text:
+        if "disk is full" in text:
             return "free space on the disk (a rewrite of a table needs as much again, and its journal too)."
         if "disk I/O error" in text:
             return "look at the disk: it may be full, out of quota or damaged; then start again."

@@ -162,6 +162,7 @@ class SqliteEngine(Engine):
         self.database.execute_sql(f"PRAGMA schema_version = {version + 1}")
 
     def drop_column(self, operation: DropColumn) -> None:
+        self._refuse_unknown_columns(operation, operation.table, [operation.column])
         self.refuse_shared_indexes(operation)
         if operation.cascade or operation.field is not None:
             self._drop_indexes(operation)
@@ -189,20 +190,14 @@ class SqliteEngine(Engine):
 
     def alter_column_type(self, operation: AlterColumnType) -> None:
         self.refuse_cast(operation)
+        self._refuse_unknown_columns(operation, operation.table, [operation.column])
         field = ddl.prepared(operation.field, operation.table, operation.column)
-        field.null = self.dialect.columns(self.database, operation.table)[self._folded(operation)][1]
+        there = self.dialect.columns(self.database, operation.table)
+        _, field.null, _ = there[self.dialect.folded_column(operation.column)]
         # playhouse writes the name itself, and expects a field that has none yet.
         field.name = field.column_name = None
         with self._watched(operation, operation.table, operation.column):
             self.playhouse.alter_column_type(operation.table, operation.column, field, cast=operation.cast).run()
-
-    def _folded(self, operation: AlterColumnType) -> str:
-        name = self.dialect.folded_column(operation.column)
-        if name not in self.dialect.columns(self.database, operation.table):
-            raise self.unsupported(
-                operation, f"The table {operation.table} has no column {operation.column}.", "correct the name."
-            )
-        return name
 
     def add_not_null(self, operation: AddNotNull) -> None:
         with self._watched(operation, operation.table, operation.column):
@@ -227,18 +222,19 @@ class SqliteEngine(Engine):
                 "SQLite has one kind of index, and no NULLS DISTINCT.",
                 "leave using= and nulls_distinct= out.",
             )
-        self._refuse_unknown_columns(operation)
+        # It takes a name in double quotes that is no column for a text, and would index that.
+        self._refuse_unknown_columns(operation, operation.table, operation.columns)
         super().add_index(operation)
 
-    def _refuse_unknown_columns(self, operation: AddIndex) -> None:
-        """SQLite takes a name in double quotes that is no column for a text, and would index that."""
-        there = self.dialect.columns(self.database, operation.table)
-        unknown = [name for name in operation.columns if self.dialect.folded_column(name) not in there]
+    def _refuse_unknown_columns(self, operation: Operation, table: str, columns: Collection[str]) -> None:
+        """Name the columns that a table has, where one is meant that it has not."""
+        there = self.dialect.columns(self.database, table)
+        unknown = [name for name in columns if self.dialect.folded_column(name) not in there]
         if there and unknown:
             similar = get_close_matches(unknown[0], there, n=1)
             raise self.unsupported(
                 operation,
-                f"The table {operation.table} has no column {', '.join(unknown)}; it has {', '.join(there)}.",
+                f"The table {table} has no column {', '.join(unknown)}; it has {', '.join(there)}.",
                 f"did you mean {similar[0]}?" if similar else "correct the name.",
             )
 
