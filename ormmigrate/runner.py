@@ -23,7 +23,6 @@ from ormmigrate.report import Report
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Literal
 
     from peewee import Database, Model, Proxy
 
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
     from ormmigrate.operations import Operation
     from ormmigrate.plan import AppliedMigration, Plan
     from ormmigrate.registry import Registries
+    from ormmigrate.stamping import Outcome
     from ormmigrate.status import Status
-
-    Outcome = Literal["applied", "undone"]
 
 LOCK_TIMEOUT_S = 60.0
 logger = logging.getLogger("ormmigrate")

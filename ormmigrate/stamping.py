@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ormmigrate import history
 from ormmigrate.checksum import fingerprint_of
@@ -14,7 +14,9 @@ from ormmigrate.report import Report
 if TYPE_CHECKING:
     from ormmigrate.batch import Batch
     from ormmigrate.plan import AppliedMigration
-    from ormmigrate.runner import Outcome
+
+#: What a person says of an interrupted migration: all of it is there, or nothing of it is left.
+Outcome = Literal["applied", "undone"]
 
 
 def stamp(batch: Batch, last: BaseMigration | None) -> Report:
