@@ -43,6 +43,9 @@ def everything_said(error: BaseException) -> str:
         one = waiting.pop()
         if one is not None and id(one) not in seen:
             seen.add(id(one))
-            parts += [str(one), repr(one), repr(one.args), repr(vars(one))]
+            parts += [str(one), repr(one), repr(one.args)]
+            if isinstance(one, MigrationError):
+                # A driver's own error may hold the connection, as psycopg's does; nobody prints that.
+                parts.append(repr(vars(one)))
             waiting += [one.__cause__, one.__context__]
     return "\n".join(parts)

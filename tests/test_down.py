@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 
 import pytest
-from peewee import AutoField, BooleanField, CharField, Check, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, CharField, Check, DateTimeField, ForeignKeyField, IntegerField, TextField
 from places import Place
 from snapshot import HISTORY, rows, schema, snapshot
 
@@ -350,3 +351,35 @@ def test_a_failing_reverse_is_named(transactional_place: Place):
     database.register_models([])
     with pytest.raises(MigrationFailed, match="UPDATE nobody"):
         database.migrations.down()
+
+
+DEFAULTS = {
+    "a number": (IntegerField, 5, 5),
+    "a truth value": (BooleanField, False, False),
+    "a text": (CharField, 'it\'s 100 % "x"', 'it\'s 100 % "x"'),
+    "a text that looks like a number": (CharField, "007", "007"),
+    "a moment": (DateTimeField, datetime(2024, 1, 2, 3, 4, 5), datetime(2024, 1, 2, 3, 4, 5)),
+    "an expression": (CharField, "'light'", "light"),
+}
+
+
+@pytest.mark.parametrize(("kind", "default", "stored"), DEFAULTS.values(), ids=DEFAULTS)
+def test_a_default_of_the_database_is_what_was_said(place: Place, kind, default, stored):
+    database = migrated(place, lambda m: m.add_column_default("person", "extra", default))
+
+    class Extra(BaseMigration):
+        id = "20240101_120000_extra"
+
+        def up(self, migrator):
+            migrator.add_column("person", "extra", kind(null=True))
+
+    database = Database(database.obj, migrations=[Create, Extra, *database.migrations.registries.migrations[1:]])
+    database.register_models([])
+    database.execute_sql("INSERT INTO person (name) VALUES ('new')")
+
+    class Person(database.Model):
+        name = CharField()
+        extra = kind(null=True)
+
+    assert Person.get(Person.name == "new").extra == stored
+    assert Person.get(Person.name == "Ann").extra is None

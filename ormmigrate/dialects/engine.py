@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import playhouse.migrate as playhouse
-from peewee import Context, Database, Field, ForeignKeyField, callable_
+from peewee import Context, Database, Field, ForeignKeyField, Node, callable_
 
 from ormmigrate.dialects import ddl, script
 from ormmigrate.dialects.base import Dialect
@@ -338,6 +338,17 @@ def default_of(field: Field) -> Any:
     value = field.default() if callable_(field.default) else field.default
     # A foreign key would ask whether the value is an instance of a model, and a reference is none.
     return (field.rel_field if isinstance(field, ForeignKeyField) else field).db_value(value)
+
+
+def constant_of(default: Any) -> Any:
+    """A server default as a constant, called if it is a function; None where it is an expression.
+
+    Expressions are what playhouse takes for one: SQL("now()"), "now()", or "'light'".
+    """
+    value = default() if callable_(default) else default
+    if isinstance(value, Node) or (isinstance(value, str) and value.endswith((")", "'"))):
+        return None
+    return value
 
 
 def declares_default(field: Field) -> bool:

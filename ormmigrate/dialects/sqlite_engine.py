@@ -18,7 +18,7 @@ import playhouse.migrate as playhouse
 from peewee import Database, Field, ForeignKeyField, OperationalError, PeeweeException
 
 from ormmigrate.dialects import ddl
-from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, declares_default, default_of
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, constant_of, declares_default, default_of
 from ormmigrate.dialects.sqlite import quoted
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
@@ -208,6 +208,12 @@ class SqliteEngine(Engine):
             super().drop_not_null(operation)
 
     def add_column_default(self, operation: AddColumnDefault) -> None:
+        default = constant_of(operation.default)
+        if default is not None:
+            # playhouse pastes what it is given; a text that ends in a quote as it stands.
+            value = default if isinstance(default, (int, float, str, bytes)) else str(default)
+            literal = self.database.execute_sql("SELECT quote(?)", (value,)).fetchone()[0]
+            operation = replace(operation, default=literal if isinstance(literal, str) else str(literal))
         with self._watched(operation, operation.table, operation.column):
             super().add_column_default(operation)
 
