@@ -113,9 +113,12 @@ class Batch:
 
     def under_lock(self, change: Callable[[list[AppliedMigration]], None]) -> None:
         """Change the history and nothing else, under the lock; `change` is given the rows."""
-        with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
-            self._upgrade_history()
-            change(history.read(self.database, self.dialect))
+        try:
+            with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
+                self._upgrade_history()
+                change(history.read(self.database, self.dialect))
+        except PeeweeException as error:
+            raise failures.outside_of_migrations(error, effects_are_kept=self.dialect.effects_are_kept()) from error
 
     # -- planning ---------------------------------------------------------------------------
 
@@ -157,9 +160,21 @@ class Batch:
             if not migration.writes_down:
                 reverses = reverse_of(self.database, self.dialect, migration)
         migrator = LiveMigrator(
-            self.database, self.dialect, self._operation_of(migration), keep=adopted, guard=self._guard()
+            self.database,
+            self.dialect,
+            self._operation_of(migration),
+            # Only a derived down() leaves what was adopted: one that is written says what it means.
+            keep=adopted if reverses is not None else (),
+            guard=self._guard(),
+            on_adopted=self._adoption_of(migration),
         )
         return Step(plan.direction, migration, migrator, reverses)
+
+    def _adoption_of(self, migration: BaseMigration) -> Callable[[list[str]], None]:
+        """Note an adopted table at once where a kill would leave it adopted: a later down() must not drop it."""
+        if not self.dialect.effects_are_kept():
+            return lambda _: None
+        return lambda adopted: history.update(self.database, migration.key, {"details": {"adopted": adopted}})
 
     def _guard(self) -> Callable[[], None]:
         connection = self.database.connection()
@@ -342,7 +357,7 @@ class Step:
 
     def run(self) -> None:
         migration, migrator = self.migration, self.migrator
-        with migrator.listening():
+        with migrator.dialect.step(migrator.database), migrator.listening():
             migration.before(migrator)
             if self.direction == "up":
                 migration.up(migrator)
@@ -351,4 +366,4 @@ class Step:
             else:
                 migrator.replay(self.reverses)
             migration.after(migrator)
-        migrator.guard()
+            migrator.guard()

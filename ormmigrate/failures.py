@@ -1,4 +1,4 @@
-"""What is said when a batch fails: what failed, what was undone or kept, and what to do next. Pure."""
+"""What is said when a batch fails: what failed, what was undone or kept, and what to do next."""
 
 from __future__ import annotations
 

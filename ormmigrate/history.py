@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ormmigrate.plan import AppliedMigration
 
 TABLE = "ormmigrate_history"
+SOURCE_MAX_LENGTH = 16_000
 
 
 class Start:
@@ -71,7 +72,7 @@ def read(database: Database, dialect: Dialect) -> list[AppliedMigration]:
 
 def has_other_tables(database: Database, dialect: Dialect) -> bool:
     """Whether the database has tables beside the history, so that somebody was here before."""
-    return bool(dialect.table_names(database) - {dialect.folded(TABLE)})
+    return dialect.has_user_tables(database, TABLE)
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +103,8 @@ def _moment(value: Any) -> datetime:
 def insert(database: Database, values: Mapping[str, Any]) -> None:
     """Add a row; `details` is a mapping, `applied_at` is set here."""
     row = dict(values, applied_at=_now(), details=json.dumps(values["details"]))
+    # TEXT holds 64 KB on MySQL, and a character may take four bytes. It is kept to be shown, nothing else.
+    row["source"] = row["source"] and row["source"][:SOURCE_MAX_LENGTH]
     columns = ", ".join(_quoted(database, name) for name in row)
     marks = ", ".join([database.param] * len(row))
     database.execute_sql(f"INSERT INTO {_table(database)} ({columns}) VALUES ({marks})", tuple(row.values()))

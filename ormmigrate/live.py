@@ -27,6 +27,7 @@ class LiveMigrator(Migrator):
     """Runs each operation as it is called, and tells what it came to.
 
     Attributes:
+        on_adopted: called with all that was adopted so far, as soon as another table is.
         guard: called ahead of each operation; raises where the batch's transaction is gone.
         current: the operation that is running, or that failed.
         statement: the statement that failed, if the last one did.
@@ -42,6 +43,7 @@ class LiveMigrator(Migrator):
         keep: Sequence[str] = (),
         calls_functions: bool = True,
         guard: Callable[[], None] = lambda: None,
+        on_adopted: Callable[[list[str]], None] = lambda _: None,
     ) -> None:
         super().__init__(database, dialect)
         self.engine = dialect.engine(database)
@@ -49,6 +51,7 @@ class LiveMigrator(Migrator):
         self.current: Operation | None = None
         self.adopted: list[str] = list(keep)
         self.guard = guard
+        self.on_adopted = on_adopted
         self._keep = {dialect.folded(name) for name in keep}
         self._calls_functions = calls_functions
         self.statement: str | None = None
@@ -118,6 +121,7 @@ class LiveMigrator(Migrator):
         duration_ms = (time.perf_counter() - began) * 1000
         if outcome is not None and outcome.adopted:
             self.adopted.append(outcome.adopted)
+            self.on_adopted(self.adopted)
         self.current = outer
         if outcome is not None and outcome.adopted:
             self._note(f"adopt the table {outcome.adopted}, which was there before")

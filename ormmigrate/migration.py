@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ormmigrate.migrator import Migrator
 
 DEFAULT_REGISTRY = "app"
+BUILTIN_REGISTRY = "ormmigrate"
 #: The states of a migration in the history: begun where DDL cannot be rolled back, and finished.
 RUNNING, DONE = "running", "done"
 ID_FORM = re.compile(r"(\d{8}_\d{6})_([a-z0-9]+(?:_[a-z0-9]+)*)", re.ASCII)

@@ -154,6 +154,10 @@ class Migrator:
         raise NotImplementedError
 
     @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    @property
     def database(self) -> Database:
         """The peewee database that is being migrated. What it is asked sees the operations before."""
         return self._database
@@ -215,7 +219,7 @@ class Migrator:
     # -- columns, indexes and constraints: as in alter_table, with the table in front ----------
 
     def add_column(self, table: str, column_name: str, field: Field, allow_not_null: bool = False) -> None:
-        """Add a column. Existing rows get the field's default; a function is called once for each row."""
+        """Add a column. Where it forbids NULL, existing rows get its default; a function is called once for each."""
         self._of(table).add_column(column_name, field, allow_not_null)
 
     def drop_column(

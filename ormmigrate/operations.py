@@ -131,8 +131,8 @@ class AddColumn(Operation):
 class DropColumn(Operation):
     kind = "drop_column"
     advice = (
-        "name the field it had: migrator.drop_column(table, column, field=TextField(null=True)) can be "
-        "reversed (its values come back from a backup only); or write down()."
+        "name the field it had, with null=True or a default=: migrator.drop_column(table, column, "
+        "field=TextField(null=True)) can be reversed (its values come back from a backup only); or write down()."
     )
     table: str
     column: str
@@ -143,7 +143,9 @@ class DropColumn(Operation):
         return f"drop the column {self.table}.{self.column} and its values"
 
     def reverse(self) -> tuple[Operation, ...] | None:
-        return None if self.field is None else (AddColumn(self.table, self.column, self.field),)
+        if self.field is None or not (self.field.null or self.field.default is not None):
+            return None  # a column that forbids NULL and has no default cannot be added to rows
+        return (AddColumn(self.table, self.column, self.field),)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from ormmigrate.errors import (
     UnfinishedMigration,
     listed,
 )
-from ormmigrate.migration import DONE, BaseMigration, label_of
+from ormmigrate.migration import BUILTIN_REGISTRY, DONE, BaseMigration, label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def plan_up(
     Raises:
         UnknownMigration: `to` is in no registry.
     """
-    baseline = _baseline(registries) if has_tables and not rows else ()
+    # The package's own rows say nothing of the application's.
+    is_new = not any(row.registry != BUILTIN_REGISTRY for row in rows)
+    baseline = _baseline(registries) if has_tables and is_new else ()
     last = len(registries.keys) if to is None else registries.keys.index(registries.find(to).key) + 1
     known = {migration.key for migration in baseline}
     todo = tuple(

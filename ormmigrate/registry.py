@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 NAME_MAX_LENGTH = 50
+#: CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the inspect module.
+NOT_RUN_BY_A_CALL = 0x20 | 0x80 | 0x200
 RESERVED_NAME = "ormmigrate"
 
 
@@ -210,6 +212,11 @@ def _instance(item: object, registry: str) -> BaseMigration:
         raise RegistryError(
             f"{cls.__module__}.{cls.__qualname__} ({migration.id}) has no up().",
             "write def up(self, migrator): with what the migration does.",
+        )
+    if getattr(getattr(cls.up, "__code__", None), "co_flags", 0) & NOT_RUN_BY_A_CALL:
+        raise RegistryError(
+            f"{cls.__module__}.{cls.__qualname__}.up ({migration.id}) is async or has a yield: a call runs nothing.",
+            "make it a plain function: def up(self, migrator): ...",
         )
     _check_depends_on(cls.__qualname__, migration.depends_on)
     migration.registry = registry

@@ -34,7 +34,7 @@ class Report:
 
     def __str__(self) -> str:
         if self.error is not None:
-            return f"The batch failed and was not applied: {self.error}"
+            return f"The batch failed: {self.error}"
         parts = [
             f"{verb} {len(items)} ({', '.join(items)})"
             for verb, items in (

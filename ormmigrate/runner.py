@@ -263,10 +263,12 @@ class Runner:
         start = history.read_start(database, dialect)
         if start is None or not is_complete(self.registries, builtin, start.rows):
             return False
+        tables: dict[str | None, set[str]] = {None: start.tables}
         for model in models:
             meta = model._meta
-            tables = start.tables if meta.schema is None else dialect.table_names(database, meta.schema)
-            if dialect.folded(meta.table_name) not in tables:
+            if meta.schema not in tables:
+                tables[meta.schema] = dialect.table_names(database, meta.schema)
+            if dialect.folded(meta.table_name) not in tables[meta.schema]:
                 return False
         return True
 

@@ -100,7 +100,10 @@ class Invocation:
                 "Interrupted. This database cannot roll back DDL: what had taken effect stays.",
                 "python -m ormmigrate status says where it stands, and what to do.",
             )
-        return "Interrupted. Rolled back: the database is as it was.", "start the command again."
+        return (
+            "Interrupted. What was not committed yet was rolled back.",
+            "start the command again; python -m ormmigrate status says what is applied.",
+        )
 
     # -- asking -------------------------------------------------------------------------------
 

@@ -22,6 +22,11 @@ def dialect_of(database: Database) -> Dialect:
         ConfigurationError: a kind of database that is not supported.
     """
     # Each module is imported when it is needed: an application has one kind of database.
+    if any(cls.__name__ == "SqliteQueueDatabase" for cls in type(database).__mro__):
+        raise ConfigurationError(
+            "A SqliteQueueDatabase writes from a thread of its own, so a batch cannot hold its transaction.",
+            "migrate through a plain database on the same file first: Runner(SqliteDatabase(path), registry).up().",
+        )
     if isinstance(database, SqliteDatabase):
         from ormmigrate.dialects.sqlite import SqliteDialect
 

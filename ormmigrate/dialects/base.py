@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     ColumnFacts = tuple[str, bool, bool]
 
 logger = logging.getLogger("ormmigrate")
+STEP = "ormmigrate_step"
 
 
 class Dialect:
@@ -94,6 +95,10 @@ class Dialect:
         """What to do about an error that is not the migration's fault: a full disk, say."""
         return None
 
+    def has_user_tables(self, database: Database, history: str) -> bool:
+        """Whether there is a table beside the history; views and what extensions bring do not count."""
+        return bool({self.folded(name) for name in database.get_tables()} - {self.folded(history)})
+
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         """The tables and views of a schema, folded."""
         names = [*database.get_tables(schema=schema), *(view.name for view in database.get_views(schema=schema))]
@@ -118,6 +123,9 @@ class Dialect:
         version = database.server_version
         return ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
 
+    def let_hold_any_text(self, database: Database, table: str) -> None:
+        """Make a table hold every character, where that depends on a setting: the history keeps sources."""
+
     # -- the batch --------------------------------------------------------------------------
 
     def exclusive(self, database: Database, timeout_s: float) -> AbstractContextManager[None]:
@@ -130,6 +138,21 @@ class Dialect:
             ConfigurationError: the database cannot be written.
         """
         raise NotImplementedError
+
+    @contextmanager
+    def step(self, database: Database) -> Iterator[None]:
+        """Around one migration: notice where it ended the batch's transaction, even if it began another.
+
+        Raises:
+            TransactionEnded
+        """
+        # A savepoint belongs to its transaction: if that has ended, it cannot be released.
+        database.execute_sql(f"SAVEPOINT {STEP}")
+        yield
+        try:
+            database.execute_sql(f"RELEASE SAVEPOINT {STEP}")
+        except PeeweeException as error:
+            raise TransactionEnded from error
 
     def still_holds(self, database: Database) -> bool:
         """Whether the transaction (where there is one) is still open; asks no server."""
@@ -173,6 +196,14 @@ def peewee_transaction(database: Database) -> Iterator[None]:
             yield
     finally:
         del internals(database)._state.transactions[depth:]
+
+
+def run_commit_callbacks(database: Database) -> None:
+    """What the application gave to after_commit(). The batch is committed, whatever they do."""
+    try:
+        internals(database)._run_commit_callbacks()
+    except Exception:
+        logger.exception("A function given to after_commit() raised. The batch is committed all the same.")
 
 
 class TransactionEnded(ConfigurationError):

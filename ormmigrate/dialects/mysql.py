@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 from peewee import Database, PeeweeException
 
-from ormmigrate.connection import held_open, internals
+from ormmigrate.connection import held_open, internals, stand_in
 from ormmigrate.dialects.base import Dialect, end_quietly
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from ormmigrate.dialects.base import ColumnFacts
     from ormmigrate.dialects.engine import Engine
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ormmigrate")
 
 NO_SUCH_TABLE, BAD_FIELD = 1146, 1054
-IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS of the protocol
+IN_TRANSACTION, AUTOCOMMIT = 1, 2  # SERVER_STATUS_IN_TRANS, SERVER_STATUS_AUTOCOMMIT of the protocol
 LOCK_NAME_MAX_LENGTH = 64
 HOLDER = (
     "SELECT CONCAT('connection ', id, ', user ', user, ', from ', host, ', for ', time, ' s') "
@@ -56,6 +57,13 @@ class MySQLDialect(Dialect):
         query = "SELECT table_name FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE())"
         return {name for (name,) in database.execute_sql(query, (schema,)).fetchall()}
 
+    def has_user_tables(self, database: Database, history: str) -> bool:
+        query = (
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' "
+            "AND table_name <> %s LIMIT 1"
+        )
+        return database.execute_sql(query, (history,)).fetchone() is not None
+
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         name = table.replace("`", "``").replace("%", "%%")
         try:
@@ -65,6 +73,9 @@ class MySQLDialect(Dialect):
                 return {}
             raise
         return {self.folded_column(row[0]): (row[1], row[2] == "YES", row[3] == "PRI") for row in rows}
+
+    def let_hold_any_text(self, database: Database, table: str) -> None:
+        database.execute_sql(f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4")
 
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
@@ -81,6 +92,21 @@ class MySQLDialect(Dialect):
         finally:
             self._release(database, connection, name, thread_id)
 
+    @contextmanager
+    def step(self, database: Database) -> Iterator[None]:
+        """Around one migration: what it left open must not swallow the history's rows."""
+        yield
+        status = getattr(database.connection(), "server_status", AUTOCOMMIT)
+        if status & IN_TRANSACTION:
+            database.execute_sql("ROLLBACK")
+        if not status & AUTOCOMMIT:
+            database.execute_sql("SET autocommit = 1")
+        if status & IN_TRANSACTION:
+            raise ConfigurationError(
+                "The migration left a transaction open, and what it had changed in it was rolled back.",
+                "end what you begin: with migrator.database.atomic(): ..., or COMMIT in the script.",
+            )
+
     def _release(self, database: Database, connection: object, name: str, thread_id: int) -> None:
         """Give the lock back; where the connection is gone, end the server's side of it, which holds the lock."""
         if not database.is_closed() and database.connection() is connection:
@@ -94,11 +120,13 @@ class MySQLDialect(Dialect):
 
     def _kill(self, database: Database, thread_id: int) -> None:
         # After Ctrl-C the driver has dropped the connection, and the server goes on with the statement.
-        internals(database)._state.reset()
         try:
+            # A pool counts it as in use until it is closed by hand.
+            getattr(database, "manual_close", lambda: None)()
+            internals(database)._state.reset()
             database.connect()
             database.execute_sql(f"KILL {int(thread_id)}")
-        except PeeweeException as error:
+        except Exception as error:  # noqa: BLE001 - drivers and pools raise their own
             # It may have ended by itself (1094); what happened to the batch is the error that is on its way.
             logger.info("The server's thread %s was not ended: %s", thread_id, error)
 
@@ -115,7 +143,9 @@ class MySQLDialect(Dialect):
             ) from error
         try:
             database.execute_sql(f"USE `{name}`")
-            yield
+            others = [row[0] for row in database.execute_sql("SHOW DATABASES").fetchall() if row[0] != name]
+            with stand_in(database, Confined(database.connection(), others)):
+                yield
         finally:
             end_quietly("Leaving the scratch database", database, f"USE `{home}`")
             end_quietly("Dropping the scratch database", database, f"DROP DATABASE IF EXISTS `{name}`")
@@ -124,6 +154,41 @@ class MySQLDialect(Dialect):
         from ormmigrate.dialects.mysql_engine import MySQLEngine
 
         return MySQLEngine(self, database)
+
+
+class Confined:
+    """A connection that refuses statements which name another database: USE confines only the others."""
+
+    def __init__(self, connection: Any, others: Sequence[str]) -> None:
+        self._connection, self._others = connection, others
+
+    def cursor(self, *arguments: Any) -> ConfinedCursor:
+        return ConfinedCursor(self._connection.cursor(*arguments), self._others)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class ConfinedCursor:
+    def __init__(self, cursor: Any, others: Sequence[str]) -> None:
+        self._cursor, self._others = cursor, others
+
+    def execute(self, statement: str, params: Any = None) -> Any:
+        text = statement.replace("`", "").lower()
+        for other in self._others:
+            # What is only looked up may be: peewee's own introspection asks information_schema.
+            if f"{other.lower()}." in text and other.lower() != "information_schema":
+                raise ConfigurationError(
+                    f"This statement names the database {other}, which a replay must not reach: {statement}",
+                    "leave the name of the database out of the statement; it is that of the connection.",
+                )
+        return self._cursor.execute(statement, params)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor)
 
 
 def _lock_name(database: Database) -> str:

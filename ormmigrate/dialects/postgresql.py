@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from peewee import Database, PeeweeException
 
 from ormmigrate.connection import internals
-from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction
-from ormmigrate.errors import ConfigurationError, LockTimeout
+from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction, run_commit_callbacks
+from ormmigrate.errors import ConfigurationError, LockTimeout, MigrationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ SELECT c.relname::text FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = coalesce(%s, current_schema()))
     AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+USER_TABLES = """
+SELECT 1 FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())
+    AND c.relkind IN ('r', 'p') AND c.relname <> %s
+    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'e')
+LIMIT 1
+"""
 COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
     coalesce(a.attnum = ANY (i.indkey), false)
@@ -48,10 +55,13 @@ class PostgresqlDialect(Dialect):
     doubles_percent = True
 
     def in_transaction(self, database: Database) -> bool:
+        return self._status(database) not in (IDLE, UNKNOWN)
+
+    def _status(self, database: Database) -> int:
+        """The transaction status of libpq, known without asking the server."""
         if database.is_closed():
-            return False
-        status = internals(database)._adapter.txn_status(database.connection())
-        return int(status) not in (IDLE, UNKNOWN)
+            return UNKNOWN
+        return int(internals(database)._adapter.txn_status(database.connection()))
 
     def start_query(self, history: str) -> str:
         return (
@@ -67,6 +77,9 @@ class PostgresqlDialect(Dialect):
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         return {name for (name,) in database.execute_sql(RELATIONS, (schema,)).fetchall()}
 
+    def has_user_tables(self, database: Database, history: str) -> bool:
+        return database.execute_sql(USER_TABLES, (history,)).fetchone() is not None
+
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         schema = "pg_temp." if temporary else ""
         name = schema + '"' + table.replace('"', '""') + '"'
@@ -77,8 +90,8 @@ class PostgresqlDialect(Dialect):
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
         # READ COMMITTED whatever the application's default: under REPEATABLE READ the statement that takes
         # the lock also takes the snapshot, and what others committed while we waited stays unseen.
-        database.execute_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         try:
+            database.execute_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
             with peewee_transaction(database):
                 self._lock(database, timeout_s)
                 yield
@@ -87,10 +100,16 @@ class PostgresqlDialect(Dialect):
             raise
         try:
             database.execute_sql("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            is_lost = self._status(database) == UNKNOWN
             self._roll_back(database)
+            if is_lost and isinstance(error, PeeweeException):
+                raise MigrationError(
+                    f"The connection was lost during COMMIT, so the batch may be applied or not: {error}",
+                    "see which: python -m ormmigrate status; then start again, which runs what is not applied.",
+                ) from error
             raise
-        internals(database)._run_commit_callbacks()
+        run_commit_callbacks(database)
 
     def _lock(self, database: Database, timeout_s: float) -> None:
         query = "SELECT current_setting('lock_timeout'), current_schema()"

@@ -11,8 +11,8 @@ import peewee
 from peewee import Database, DatabaseError, OperationalError, PeeweeException
 
 from ormmigrate.connection import internals, stand_in
-from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction
-from ormmigrate.errors import ConfigurationError, LockTimeout
+from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction, run_commit_callbacks
+from ormmigrate.errors import ConfigurationError, LockTimeout, MigrationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,8 +135,9 @@ class SqliteDialect(Dialect):
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
         with _settings(database):
-            self._begin(database, timeout_s)
+            # BEGIN stands inside: Ctrl-C right behind it must not leave the transaction open.
             try:
+                self._begin(database, timeout_s)
                 with peewee_transaction(database), self._interruptible(database):
                     yield
             except BaseException as error:
@@ -167,9 +168,12 @@ class SqliteDialect(Dialect):
         except BaseException as error:
             self._roll_back(database)
             if self.is_busy(error):
-                raise LockTimeout(timeout_s=timeout_s, holder="a connection that is reading") from error
+                raise MigrationError(
+                    f"COMMIT waited {timeout_s:g} s for a connection that reads. Everything was rolled back.",
+                    "end what reads the database for so long, and start again; WAL mode lets readers be.",
+                ) from error
             raise
-        internals(database)._run_commit_callbacks()
+        run_commit_callbacks(database)
 
     def _patiently(self, database: Database, statement: str, timeout_s: float) -> None:
         """Run a statement that may find somebody in the way, again and again until the time is over.
@@ -220,7 +224,8 @@ class SqliteDialect(Dialect):
     def scratch(self, database: Database) -> Iterator[None]:
         connection = peewee.sqlite3.connect(":memory:", isolation_level=None)  # type: ignore[attr-defined]
         try:
-            internals(database)._add_conn_hooks(connection)
+            with _attaching_nothing(database):
+                internals(database)._add_conn_hooks(connection)
             # As in a batch; the application's own pragmas may have switched them on.
             connection.execute("PRAGMA foreign_keys = OFF")
             with stand_in(database, connection):
@@ -290,6 +295,17 @@ def _path(name: str) -> str:
     return "/" + path[2:].partition("/")[2] if path.startswith("//") else path
 
 
+@contextmanager
+def _attaching_nothing(database: Database) -> Iterator[None]:
+    """What the application attaches is empty and in memory as well: a replay must not reach the real files."""
+    attached = internals(database)._attached
+    internals(database)._attached = dict.fromkeys(attached, ":memory:")
+    try:
+        yield
+    finally:
+        internals(database)._attached = attached
+
+
 def quoted(name: str) -> str:
     """An identifier in double quotes."""
     return '"' + name.replace('"', '""') + '"'
@@ -304,14 +320,14 @@ def _settings(database: Database) -> Iterator[None]:
     """
     had_keys = database.execute_sql("PRAGMA foreign_keys").fetchone()[0]
     busy_ms = database.execute_sql("PRAGMA busy_timeout").fetchone()[0]
-    database.execute_sql("PRAGMA foreign_keys = OFF")
-    if database.execute_sql("PRAGMA foreign_keys").fetchone()[0]:
-        raise ConfigurationError(
-            "Foreign keys could not be switched off: a transaction is open on this connection.",
-            "call register_models() before the application begins one.",
-        )
-    database.execute_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
     try:
+        database.execute_sql("PRAGMA foreign_keys = OFF")
+        if database.execute_sql("PRAGMA foreign_keys").fetchone()[0]:
+            raise ConfigurationError(
+                "Foreign keys could not be switched off: a transaction is open on this connection.",
+                "call register_models() before the application begins one.",
+            )
+        database.execute_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
         yield
     finally:
         if not database.is_closed():

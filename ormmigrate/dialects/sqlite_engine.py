@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from itertools import compress
-from typing import Any
+from typing import TypeVar
 
 import playhouse.migrate as playhouse
-from peewee import Database, Field, ForeignKeyField, OperationalError, PeeweeException
+from peewee import Field, ForeignKeyField, OperationalError, PeeweeException
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, constant_of, declares_default, default_of
 from ormmigrate.dialects.sqlite import quoted
+from ormmigrate.dialects.sqlite_watch import differences, read_facts
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
     AddColumn,
@@ -37,47 +37,11 @@ from ormmigrate.operations import (
 
 NATIVE_DROP_COLUMN = (3, 35, 0)
 REBUILT_NAME = "__tmp__"  # what playhouse appends, and drops if it is there
-COLUMN_FACTS = ("name", "type", "not_null", "default", "in_key", "hidden")  # of PRAGMA table_xinfo, from its second
-#: What each rebuild changes in the column that it is about; nothing named: the column comes or goes.
-CHANGES = {
-    "add_not_null": ("not_null",),
-    "drop_not_null": ("not_null",),
-    "add_column_default": ("default",),
-    "drop_column_default": ("default",),
-    "alter_column_type": ("type",),
-}
-WATCHED_WORDS = ("CHECK", "COLLATE", "GENERATED", "AUTOINCREMENT", "DEFERRABLE", "CONSTRAINT", "REFERENCES", "CONFLICT")
 
 
-@dataclass(frozen=True)
-class TableFacts:
-    """What a rebuild must leave as it is. Each field is compared, and named when it differs."""
-
-    columns: tuple[tuple[Any, ...], ...]
-    indexes: tuple[tuple[Any, ...], ...]
-    foreign_keys: tuple[tuple[Any, ...], ...]
-    options: tuple[Any, ...]
-    constraints: tuple[int, ...]
-    rows: tuple[Any, ...]
-    rowids: tuple[Any, ...]
-    sequence: tuple[Any, ...]
-
-    def without(self, column: str, changes: Collection[str]) -> TableFacts:
-        """The facts that stay when one column's definition changes in those respects, or altogether."""
-        folded = column.lower()
-        if changes:
-            blank = tuple(name not in changes for name in COLUMN_FACTS)
-            return replace(
-                self,
-                columns=tuple(
-                    tuple(compress(fact, blank)) if fact[0].lower() == folded else fact for fact in self.columns
-                ),
-            )
-        return replace(
-            self,
-            columns=tuple(fact for fact in self.columns if fact[0].lower() != folded),
-            rows=tuple(count for count in self.rows if str(count[0]).lower() != folded),
-        )
+ColumnOperation = TypeVar(
+    "ColumnOperation", AddNotNull, DropNotNull, AddColumnDefault, DropColumnDefault, AlterColumnType
+)
 
 
 class SqliteEngine(Engine):
@@ -194,32 +158,45 @@ class SqliteEngine(Engine):
         field = ddl.prepared(operation.field, operation.table, operation.column)
         there = self.dialect.columns(self.database, operation.table)
         _, field.null, _ = there[self.dialect.folded_column(operation.column)]
+        operation = self._as_written(operation)
         # playhouse writes the name itself, and expects a field that has none yet.
         field.name = field.column_name = None
         with self._watched(operation, operation.table, operation.column):
             self.playhouse.alter_column_type(operation.table, operation.column, field, cast=operation.cast).run()
 
     def add_not_null(self, operation: AddNotNull) -> None:
+        operation = self._as_written(operation)
         with self._watched(operation, operation.table, operation.column):
             super().add_not_null(operation)
 
     def drop_not_null(self, operation: DropNotNull) -> None:
+        operation = self._as_written(operation)
         with self._watched(operation, operation.table, operation.column):
             super().drop_not_null(operation)
 
     def add_column_default(self, operation: AddColumnDefault) -> None:
+        operation = self._as_written(operation)
         default = constant_of(operation.default)
-        if default is not None:
-            # playhouse pastes what it is given; a text that ends in a quote as it stands.
-            value = default if isinstance(default, (int, float, str, bytes)) else str(default)
+        if default is not None and not isinstance(default, (int, float)):
+            # playhouse pastes numbers as they are, and a text that ends in a quote as it stands.
+            value = default if isinstance(default, (str, bytes)) else str(default)
             literal = self.database.execute_sql("SELECT quote(?)", (value,)).fetchone()[0]
-            operation = replace(operation, default=literal if isinstance(literal, str) else str(literal))
+            operation = replace(operation, default=literal)
         with self._watched(operation, operation.table, operation.column):
             super().add_column_default(operation)
 
     def drop_column_default(self, operation: DropColumnDefault) -> None:
+        operation = self._as_written(operation)
         with self._watched(operation, operation.table, operation.column):
             super().drop_column_default(operation)
+
+    def _as_written(self, operation: ColumnOperation) -> ColumnOperation:
+        """The operation with its column's name as the table has it: playhouse does nothing where the case differs."""
+        self._refuse_unknown_columns(operation, operation.table, [operation.column])
+        folded = self.dialect.folded_column(operation.column)
+        rows = self.database.execute_sql(f"PRAGMA table_xinfo({quoted(operation.table)})").fetchall()
+        names = {self.dialect.folded_column(row[1]): row[1] for row in rows}
+        return replace(operation, column=names.get(folded, operation.column))
 
     def add_index(self, operation: AddIndex) -> None:
         if operation.using is not None or operation.nulls_distinct is not None:
@@ -262,38 +239,34 @@ class SqliteEngine(Engine):
                 f"rename {table}{REBUILT_NAME} first.",
             )
         triggers = self._triggers(table)
-        changes = CHANGES.get(operation.kind, ())
-        before = read_facts(self.database, table).without(column, changes)
+        before = read_facts(self.database, table)
         for name, _ in triggers:
             self.database.execute_sql(f"DROP TRIGGER {quoted(name)}")
         # Around the renaming of a rebuild: views and triggers elsewhere stay as they are.
         self.database.execute_sql("PRAGMA legacy_alter_table = ON")
         try:
             yield
+        except (AttributeError, TypeError, OperationalError) as error:
+            if self.dialect.next_step(error) or self.dialect.is_interrupt(error) or self.dialect.is_busy(error):
+                raise
+            # playhouse's regular expressions did not understand the table.
+            raise self.unsupported(operation, f"The table cannot be rebuilt: {error}.") from error
         finally:
             self.database.execute_sql("PRAGMA legacy_alter_table = OFF")
         for _, text in triggers:
             self.database.execute_sql(text)
-        self._refuse_loss(operation, before, read_facts(self.database, table).without(column, changes), column)
-
-    def _refuse_loss(self, operation: Operation, before: TableFacts, after: TableFacts, column: str) -> None:
-        lost = [fact.name for fact in fields(TableFacts) if getattr(before, fact.name) != getattr(after, fact.name)]
+        problems = differences(operation, column, before, read_facts(self.database, table))
         if isinstance(operation, AddColumn):
-            # The new column may bring its own foreign key, CHECK and index along.
-            lost = [name for name in lost if name not in ("constraints", "foreign_keys", "indexes")]
-            lost += self._not_as_meant(operation)
-        if lost:
-            raise self.unsupported(
-                operation,
-                f"Rebuilding the table for {column} would change its {' and its '.join(lost).replace('_', ' ')}.",
-            )
+            problems += self._not_as_meant(operation)
+        if problems:
+            raise self.unsupported(operation, f"Rebuilding the table would do this: {'; '.join(problems)}.")
 
     def _not_as_meant(self, operation: AddColumn) -> list[str]:
         """Whether the new column is there, forbids NULL, and has no default that its field does not declare."""
         meant = (operation.column, 1, None)
         rows = self.database.execute_sql(f"PRAGMA table_xinfo({quoted(operation.table)})").fetchall()
         there = [(row[1], row[3], None if declares_default(operation.field) else row[4]) for row in rows]
-        return [] if meant in there else ["new_column"]
+        return [] if meant in there else ["the new column is not as it was meant"]
 
     def _triggers(self, table: str) -> list[tuple[str, str]]:
         rows = self.database.execute_sql(
@@ -301,52 +274,3 @@ class SqliteEngine(Engine):
             (table,),
         ).fetchall()
         return [(name, text) for name, text in rows]
-
-
-def read_facts(database: Database, table: str) -> TableFacts:
-    """What can be known of a table without reading its CREATE TABLE, and its rows counted."""
-
-    def ask(query: str, *params: Any) -> list[tuple[Any, ...]]:
-        return list(database.execute_sql(query, params).fetchall())
-
-    name = quoted(table)
-    columns = tuple(tuple(row[1:]) for row in ask(f"PRAGMA table_xinfo({name})"))
-    indexes = []
-    for _, index, unique, origin, partial in ask(f"PRAGMA index_list({name})"):
-        keys = tuple(row[2:] for row in ask(f"PRAGMA index_xinfo({quoted(index)})") if row[5])
-        indexes.append((index if origin == "c" else "", unique, origin, partial, repr(keys)))
-    text = (ask("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", table) or [("",)])[0][
-        0
-    ]
-    return TableFacts(
-        columns=columns,
-        indexes=tuple(sorted(indexes)),
-        foreign_keys=tuple(sorted(row[2:] for row in ask(f"PRAGMA foreign_key_list({name})"))),
-        options=tuple(row[4:] for row in ask(f"PRAGMA table_list({name})") if row[0] == "main"),
-        constraints=tuple(text.upper().count(word) for word in WATCHED_WORDS),
-        rows=_counts(database, table, [column[0] for column in columns if column[5] == 0]),
-        rowids=_rowids(database, table),
-        sequence=_sequence(database, table),
-    )
-
-
-def _counts(database: Database, table: str, columns: list[str]) -> tuple[Any, ...]:
-    counts = "".join(f", count({quoted(column)})" for column in columns)
-    found = database.execute_sql(f"SELECT count(*){counts} FROM {quoted(table)}").fetchone()
-    return found[:1], *zip(columns, found[1:])
-
-
-def _rowids(database: Database, table: str) -> tuple[Any, ...]:
-    try:
-        query = f"SELECT min(rowid), max(rowid), total(rowid) FROM {quoted(table)}"
-        return tuple(database.execute_sql(query).fetchone())
-    except PeeweeException:
-        return ()  # WITHOUT ROWID
-
-
-def _sequence(database: Database, table: str) -> tuple[Any, ...]:
-    if database.execute_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone() is None:
-        return ()
-    return tuple(
-        database.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = ? COLLATE NOCASE", (table,)).fetchall()
-    )

@@ -38,3 +38,4 @@ class CreateHistory(BaseMigration):
             },
             indexes=[(("registry", "migration"), True)],
         )
+        migrator.dialect.let_hold_any_text(migrator.database, "ormmigrate_history")

@@ -1,0 +1,278 @@
+"""What a migration may do that would lose something, and what is done about it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from peewee import AutoField, CharField, IntegerField, SqliteDatabase, TextField
+from places import Place
+from snapshot import HISTORY, rows, snapshot
+
+from ormmigrate import BaseMigration, ConfigurationError, Database, MigrationFailed, Registry, RegistryError, Runner
+
+
+class Create(BaseMigration):
+    id = "20240101_000000_create"
+
+    def up(self, migrator):
+        migrator.create_table("t", {"id": AutoField(), "word": CharField(null=True)})
+        migrator.sql("INSERT INTO t (word) VALUES ('a'), ('b')", reverse="DELETE FROM t")
+
+
+def following(place: Place, change, *, down=None, **options: object) -> Database:
+    """A populated database, and a program with one more migration."""
+
+    class Change(BaseMigration):
+        id = "20240102_000000_change"
+
+        def up(self, migrator):
+            change(migrator)
+
+    if down is not None:
+        Change.down = lambda self, migrator: down(migrator)
+    first = place.database([Create])
+    first.register_models([])
+    first.connect(reuse_if_open=True)
+    return Database(first.obj, migrations=[Create, Change], environment="production", **options)
+
+
+def applied(database: Database) -> list[str]:
+    return [row.id for row in database.migrations.history() if row.registry == "app"]
+
+
+def test_a_migration_that_rolls_back_and_begins_again_fails_and_is_not_recorded(transactional_place: Place):
+    def rolls_back(migrator):
+        with migrator.database.transaction() as transaction:
+            migrator.sql("INSERT INTO t (word) VALUES ('lost')")
+            transaction.rollback()
+        migrator.sql("INSERT INTO t (word) VALUES ('kept?')")
+
+    database = following(transactional_place, rolls_back)
+    before = snapshot(database)
+    with pytest.raises(MigrationFailed, match="transaction ended"):
+        database.register_models([])
+    assert snapshot(database) == before
+
+
+def test_a_savepoint_of_the_migrations_own_is_no_matter(place: Place):
+    def tries(migrator):
+        with migrator.database.atomic() as attempt:
+            migrator.database.execute_sql("INSERT INTO t (word) VALUES ('undone')")
+            attempt.rollback()
+        with migrator.database.atomic():
+            migrator.database.execute_sql("INSERT INTO t (word) VALUES ('kept')")
+
+    database = following(place, tries)
+    database.register_models([])
+    database.connect(reuse_if_open=True)
+    words = [word for (word,) in database.execute_sql("SELECT word FROM t ORDER BY id").fetchall()]
+    assert words == ["a", "b", "kept"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "START TRANSACTION; INSERT INTO t (word) VALUES ('open')",
+        "SET autocommit = 0; INSERT INTO t (word) VALUES ('x')",
+    ],
+)
+def test_a_transaction_that_is_left_open_fails_the_migration(mysql_place: Place, script: str):
+    database = following(mysql_place, lambda migrator: migrator.script(script))
+    with pytest.raises(MigrationFailed, match="left a transaction open"):
+        database.register_models([])
+    database.close()
+    database.connect()
+    assert database.execute_sql("SELECT count(*) FROM t").fetchone() == (2,)
+    assert [row.state for row in database.migrations.history()][-1] == "running"
+
+
+def test_a_dump_that_switches_autocommit_off_and_commits_is_applied_for_good(mysql_place: Place):
+    dump = "SET AUTOCOMMIT = 0; START TRANSACTION; INSERT INTO t (word) VALUES ('dumped'); COMMIT;"
+    database = following(mysql_place, lambda migrator: migrator.script(dump))
+    database.register_models([])
+    database.close()
+    database.connect()
+    assert database.execute_sql("SELECT count(*) FROM t").fetchone() == (3,)
+    assert applied(database) == [Create.id, "20240102_000000_change"]
+
+
+def test_showing_a_migration_does_not_reach_an_attached_database(file_place: Place, tmp_path: Path):
+    own = SqliteDatabase(file_place.url.removeprefix("sqlite:///"))
+    own.attach(str(tmp_path / "aux.db"), "aux")
+    own.connect()
+    own.execute_sql("CREATE TABLE aux.log (word TEXT)")
+    own.execute_sql("INSERT INTO aux.log VALUES ('precious')")
+
+    class Deletes(BaseMigration):
+        id = "20240102_000000_deletes"
+
+        def up(self, migrator):
+            migrator.sql("CREATE TABLE IF NOT EXISTS aux.log (word TEXT)")
+            migrator.sql("DELETE FROM aux.log")
+
+    performed = Runner(own, [Create, Deletes]).operations(Deletes.id)
+    assert [sql for _, (sql,) in performed][-1] == "DELETE FROM aux.log"
+    assert own.execute_sql("SELECT * FROM aux.log").fetchall() == [("precious",)]
+    assert own.get_tables() == []
+
+
+def test_showing_a_migration_does_not_reach_another_database_of_the_server(mysql_place: Place):
+    home = mysql_place.url.rpartition("/")[2]
+    database = following(mysql_place, lambda migrator: migrator.sql(f"DELETE FROM `{home}`.t"))
+    before = rows(database)
+    with pytest.raises(MigrationFailed, match="must not reach"):
+        database.migrations.operations("20240102_000000_change")
+    assert rows(database) == before
+
+
+def test_showing_a_migration_changes_nothing(place: Place):
+    database = following(place, lambda migrator: migrator.add_column("t", "size", IntegerField(default=1)))
+    before = snapshot(database)
+    assert database.migrations.operations("20240102_000000_change")
+    assert snapshot(database) == before
+
+
+def test_what_was_adopted_is_noted_before_a_process_can_be_killed(mysql_place: Place):
+    database = following(mysql_place, lambda migrator: None)
+    database.execute_sql("CREATE TABLE `old` (id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY)")
+    database.execute_sql("INSERT INTO `old` VALUES (1), (2)")
+    code = (
+        "from ormmigrate import Database\nfrom test_safety import Create, Adopts\n"
+        f"Database({mysql_place.url!r}, migrations=[Create, Adopts]).register_models([])\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    later = Database(database.obj, migrations=[Create, Adopts])
+    later.migrations.settle(Adopts.id, "applied")
+    later.migrations.down()
+    assert later.execute_sql("SELECT count(*) FROM `old`").fetchone() == (2,)
+
+
+class Adopts(BaseMigration):
+    id = "20240103_000000_adopts"
+
+    def up(self, migrator):
+        migrator.create_table("old", {"id": AutoField()})
+        migrator.run(lambda migrator: os.kill(os.getpid(), signal.SIGKILL), reverse=lambda migrator: None)
+
+
+class AdoptsQuietly(BaseMigration):
+    id = "20240103_000000_adopts"
+
+    def up(self, migrator):
+        migrator.create_table("t", {"id": AutoField(), "word": CharField(null=True)})
+
+    def down(self, migrator):
+        migrator.drop_table("t")
+
+
+def test_a_written_down_drops_an_adopted_table_if_it_says_so(place: Place):
+    database = following(place, lambda migrator: None)
+    later = Database(database.obj, migrations=[Create, AdoptsQuietly])
+    later.register_models([])
+    later.migrations.down()
+    later.connect(reuse_if_open=True)
+    assert later.get_tables() == [HISTORY]
+
+
+def test_a_baseline_needs_a_table_and_not_only_a_view(place: Place):
+    database = place.database(Registry([Create], baseline=Create.id))
+    database.connect()
+    database.execute_sql("CREATE VIEW of_an_extension AS SELECT 1 AS one")
+    assert database.register_models([]).applied == (Create.id,)
+    assert database.execute_sql("SELECT count(*) FROM t").fetchone()[0] == 2
+
+
+def test_a_baseline_counts_where_the_package_was_here_before_any_migration(place: Place):
+    database = place.database()
+
+    class Note(database.Model):
+        text = TextField(null=True)
+
+    database.register_models([Note])
+    later = Database(database.obj, migrations=Registry([Create], baseline=Create.id))
+    report = later.register_models([])
+    assert (report.stamped, report.applied) == ((Create.id,), ())
+
+
+def test_an_up_that_a_call_does_not_run_is_refused():
+    class Waits(BaseMigration):
+        id = "20240101_000000_waits"
+
+        async def up(self, migrator):
+            migrator.drop_table("t")
+
+    class Yields(BaseMigration):
+        id = "20240101_000000_yields"
+
+        def up(self, migrator):
+            yield migrator.drop_table("t")
+
+    for wrong in (Waits, Yields):
+        with pytest.raises(RegistryError, match="runs nothing"):
+            Registry([wrong])
+
+
+def test_a_function_given_to_after_commit_that_raises_does_not_undo_or_deny_the_batch(
+    transactional_place: Place, caplog
+):
+    def later(migrator):
+        migrator.sql("INSERT INTO t (word) VALUES ('c')")
+        migrator.database.after_commit(lambda: 1 / 0)
+
+    database = following(transactional_place, later)
+    assert database.register_models([])
+    assert "after_commit" in caplog.text
+    database.connect(reuse_if_open=True)
+    assert database.execute_sql("SELECT count(*) FROM t").fetchone()[0] == 3
+
+
+def test_a_database_that_writes_from_a_thread_of_its_own_is_refused(tmp_path: Path):
+    from playhouse.sqliteq import SqliteQueueDatabase
+
+    queue = SqliteQueueDatabase(str(tmp_path / "queue.db"), autostart=False)
+    with pytest.raises(ConfigurationError, match="thread of its own"):
+        Runner(queue, [Create]).up()
+
+
+class Exotic(BaseMigration):
+    """From here → there, 北京 to Zürich: what a latin1 database cannot hold."""
+
+    id = "20240102_000000_exotic"
+
+    def up(self, migrator):
+        migrator.add_column("t", "size", IntegerField(null=True))  # 😀
+
+
+def test_the_history_holds_any_text_whatever_the_database_does(place: Place):
+    first = place.database([Create])
+    first.connect()
+    if place.kind == "mysql":
+        first.execute_sql("ALTER DATABASE CHARACTER SET latin1")
+    first.register_models([])
+    database = Database(first.obj, migrations=[Create, Exotic])
+    assert database.register_models([]).applied == (Exotic.id,)
+    row = database.migrations.history()[-1]
+    assert "北京" in row.description
+    assert "😀" in row.source
+
+
+def test_a_source_that_is_longer_than_the_history_holds_is_cut(mysql_place: Place, tmp_path: Path, monkeypatch):
+    text = (
+        "from ormmigrate import BaseMigration\n\nclass Long(BaseMigration):\n    id = '20240102_000000_long'\n"
+        f"    words = '{'x' * 200_000}'\n\n    def up(self, migrator):\n        pass\n"
+    )
+    (tmp_path / "long_migration.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    from long_migration import Long
+
+    database = mysql_place.database([Create, Long])
+    assert database.register_models([]).applied == (Create.id, Long.id)
+    assert not database.register_models([])
+    assert database.migrations.status()
