@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
+from typing import Any
 
 import pytest
-from peewee import AutoField, BooleanField, CharField, Check, DateTimeField, ForeignKeyField, IntegerField, TextField
+from peewee import (
+    AutoField,
+    BooleanField,
+    CharField,
+    Check,
+    DateTimeField,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 from places import Place
 from snapshot import HISTORY, rows, schema, snapshot
 
@@ -311,27 +326,30 @@ def test_unknown_ids_are_refused_with_the_nearest_one(place: Place):
 
 def test_down_with_nothing_applied_changes_nothing(place: Place):
     database = place.database([A])
-    assert not database.migrations.down()
-    assert not database.migrations.down_batch()
-    assert not database.migrations.down_all()
+    database.connect()
+    database.execute_sql("CREATE TABLE other (x INT)")
+    database.execute_sql("INSERT INTO other VALUES (1)")
+    before = snapshot(database, without=(HISTORY,))
+    for take_back in (database.migrations.down, database.migrations.down_batch, database.migrations.down_all):
+        assert not take_back()
+        assert snapshot(database, without=(HISTORY,)) == before
+        assert [status.state for status in database.migrations.status().migrations] == ["pending"]
 
 
 def test_a_table_that_was_adopted_stays(place: Place):
     database = place.database([A])
     database.connect()
-    database.execute_sql("CREATE TABLE other (x INT)")
-    first = Database(database.obj, migrations=[])
 
     class Existing(database.Model):
         class Meta:
             table_name = "a"
 
-    first.initialize(database.obj)
     Existing.create_table()
-    Existing.insert_many([{}, {}]).execute() if False else database.execute_sql("INSERT INTO a (id) VALUES (1), (2)")
+    database.execute_sql("INSERT INTO a (id) VALUES (1), (2)")
+    before = snapshot(database)
     assert database.register_models([]).applied == (A.id,)
-    database.migrations.down()
-    assert database.execute_sql("SELECT count(*) FROM a").fetchone() == (2,)
+    assert database.migrations.down().reverted == (A.id,)
+    assert snapshot(database, without=(HISTORY,)) == before
 
 
 def test_a_default_is_dropped_and_set_again(place: Place):
@@ -355,6 +373,9 @@ def test_a_failing_reverse_is_named(transactional_place: Place):
 
 DEFAULTS = {
     "a number": (IntegerField, 5, 5),
+    "a negative number": (IntegerField, -5, -5),
+    "a fraction": (FloatField, 1.5, 1.5),
+    "a letter": (CharField, "x", "x"),
     "a truth value": (BooleanField, False, False),
     "a text": (CharField, 'it\'s 100 % "x"', 'it\'s 100 % "x"'),
     "a text that looks like a number": (CharField, "007", "007"),
@@ -383,3 +404,225 @@ def test_a_default_of_the_database_is_what_was_said(place: Place, kind, default,
 
     assert Person.get(Person.name == "new").extra == stored
     assert Person.get(Person.name == "Ann").extra is None
+
+
+# -- SQLite: tables that a person wrote ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A change of the column `size` in a table as a person writes it.
+
+    Attributes:
+        definition: the column's, in CREATE TABLE.
+        change: given the migrator, and the names of the table and of the column.
+        facts: what PRAGMA table_xinfo then says otherwise of the column.
+        removed: the words that go from the text of CREATE TABLE.
+        added: the words that come, in upper case; in their place, where there are both.
+    """
+
+    definition: str
+    change: Callable[[Any, str, str], object]
+    facts: Mapping[str, object]
+    removed: str = ""
+    added: str = ""
+
+
+def allow_null(definition: str, removed: str = "not null") -> ByHand:
+    return ByHand(definition, lambda m, table, column: m.drop_not_null(table, column), {"not_null": 0}, removed)
+
+
+def forbid_null(definition: str) -> ByHand:
+    return ByHand(definition, lambda m, table, column: m.add_not_null(table, column), {"not_null": 1}, added="NOT NULL")
+
+
+def set_default(definition: str, default: object, literal: str) -> ByHand:
+    return ByHand(
+        definition,
+        lambda m, table, column: m.add_column_default(table, column, default),
+        {"default": literal},
+        added=f"DEFAULT {literal}".upper(),
+    )
+
+
+def drop_default(definition: str, default: object, removed: str) -> ByHand:
+    return ByHand(
+        definition,
+        lambda m, table, column: m.drop_column_default(table, column, default=default),
+        {"default": None},
+        removed,
+    )
+
+
+def to_text(definition: str) -> ByHand:
+    return ByHand(
+        definition,
+        lambda m, table, column: m.alter_column_type(table, column, TextField(), replaces=IntegerField()),
+        {"type": "TEXT"},
+        "integer",
+        "TEXT",
+    )
+
+
+def renamed(definition: str) -> ByHand:
+    return ByHand(
+        definition,
+        lambda m, table, column: m.rename_column(table, column, "height"),
+        {"name": "height"},
+        "size",
+        "HEIGHT",
+    )
+
+
+#: To refuse these would be too easy: they have to be done.
+PLAIN = {
+    "allow NULL, in capitals": allow_null("size INT NOT NULL", "NOT NULL"),
+    "forbid NULL": forbid_null("size int"),
+    "forbid NULL with a negative default": forbid_null("size int default -5"),
+    "forbid NULL with a fraction as default": forbid_null("size real default 1.5"),
+    "forbid NULL with a text as default": forbid_null("size text default 'x'"),
+    "set a negative default": set_default("size int", -5, "-5"),
+    "set a fraction as default": set_default("size real not null", 1.5, "1.5"),
+    "set a text as default": set_default("size text", "x", "'x'"),
+    "set a text that looks like a number as default": set_default("size text", "-5", "'-5'"),
+    "drop a text as default": drop_default("size text not null default 'x'", "x", "default 'x'"),
+    "change the type": to_text("size integer"),
+    "rename": renamed("size int not null default -5"),
+}
+#: What is hard to find in the text: it is done right, or refused.
+ODD = {
+    "allow NULL": allow_null("size int not null"),
+    "allow NULL before a default": allow_null("size int not null default -5"),
+    "allow NULL after a default": allow_null("size text default 'x' not null"),
+    "drop a negative default": drop_default("size int default -5", -5, "default -5"),
+    "drop a fraction as default": drop_default("size real default 1.5 not null", 1.5, "default 1.5"),
+    "allow NULL before a CHECK of it": allow_null("size int not null check (size is not null)"),
+    "allow NULL after a CHECK of it": allow_null("size int check (size is not null) not null"),
+    "allow NULL beside a text in a CHECK": allow_null("size int NOT NULL check (size <> 'is NOT NULL')", "NOT NULL"),
+    "allow NULL beside a default": allow_null("size text default 'is NOT NULL' not null"),
+    "allow NULL beside a default in capitals": allow_null("size text DEFAULT 'is not null' NOT NULL", "NOT NULL"),
+    "allow NULL over two lines": allow_null("size int not\n    null", "not\n    null"),
+    "allow NULL beside a comment": allow_null("size int not null -- never NOT NULL, I said\n"),
+    "allow NULL with a quoted name": allow_null("[size] int not null"),
+    "allow NULL before another column": allow_null("size int not null, other int not null default 0"),
+    "allow NULL before a CHECK of the table": allow_null("size int not null, x int default 0 check (x is not null)"),
+    "forbid NULL beside a CHECK": forbid_null("size int check (size is not null)"),
+    "forbid NULL beside a text in a CHECK": forbid_null("size text check (size <> 'not null')"),
+    "forbid NULL beside a default": forbid_null("size text default 'is not null, ever'"),
+    "forbid NULL before a comment": forbid_null("size int -- not null)\n"),
+    "set a default beside a CHECK": set_default("size int check (size <> 'default 1')", -5, "-5"),
+    "set a default that says NOT NULL": set_default("size text", "is not null", "'is not null'"),
+    "set a default with a comma and a bracket": set_default("size text not null", "a, (b", "'a, (b'"),
+    "drop a default that says NOT NULL": drop_default(
+        "size text default 'is not null'", "is not null", "default 'is not null'"
+    ),
+    "drop a default that says DEFAULT": drop_default(
+        "size text default 'the default 1'", "the default 1", "default 'the default 1'"
+    ),
+    "drop a default beside a CHECK": drop_default("size int check (size <> 'default 1') default -5", -5, "default -5"),
+    "drop an expression": drop_default("size int default (1 + (2 * 3))", "(1 + (2 * 3))", "default (1 + (2 * 3))"),
+    "drop a default without a blank": drop_default("size text default'x'not null", "x", "default'x'"),
+    "change a type beside a default and NOT NULL": to_text("size integer default -5 not null"),
+    "change a type beside a CHECK": to_text("size integer check (size <> 'integer')"),
+    "allow NULL beside two blanks in a default": allow_null("size text default 'not  null' not null"),
+    "set a default beside two blanks in another's": set_default("size int, x text default 'a  b'", -5, "-5"),
+    "forbid NULL beside a line end in a text": forbid_null("size int, x text default 'a\nb'"),
+    "set a default over another": ByHand(
+        "size text default 'x'",
+        lambda m, table, column: m.add_column_default(table, column, "y"),
+        {"default": "'y'"},
+        "'x'",
+        "'Y'",
+    ),
+    "rename beside a text": renamed("size text not null default 'size'"),
+}
+NAMES = {"as written": ("item", "size"), "in other case": ("ITEM", "Size")}
+XINFO = ("number", "name", "type", "not_null", "default", "in_key", "hidden")
+
+
+def by_hand(place: Place, case: ByHand, names: tuple[str, str]) -> Database:
+    database = migrated(place, lambda m: case.change(m, *names))
+    database.execute_sql(f"create table item (\n    id integer primary key,\n    {case.definition},\n    last text\n)")
+    database.execute_sql("insert into item (id, size, last) values (1, 'three', 'a'), (5, 'four', 'not  null')")
+    database.execute_sql("create index by_last on item (last)")
+    return database
+
+
+def texts_and_rows(database: Database) -> tuple[list, dict]:
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
+    return database.execute_sql(query).fetchall(), rows(database)
+
+
+def words_of_item(database: Database) -> list[str]:
+    """CREATE TABLE in its words, texts and comments as they are; blanks and quotes around names do not count."""
+    (text,) = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'item'").fetchone()
+    return words(text)
+
+
+def words(text: str) -> list[str]:
+    found = re.findall(r"""'(?:[^']|'')*'|"[^"]*"|\[[^]]*\]|`[^`]*`|--[^\n]*|/\*.*?\*/|\w+|\S""", text, re.DOTALL)
+    return [word[1:-1] if word[0] in '"[`' else word for word in found]
+
+
+def columns_of_item(database: Database) -> list[dict[str, object]]:
+    """Names and types as SQLite compares them: without regard to case."""
+    found = database.execute_sql("PRAGMA table_xinfo(item)").fetchall()
+    return [dict(zip(XINFO, row)) | {"name": row[1].lower(), "type": row[2].upper()} for row in found]
+
+
+def everything_else(database: Database) -> object:
+    return rows(database, without=(HISTORY,)), database.get_indexes("item")
+
+
+def edit(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
+    """What went and what came, between what both begin with and what both end with."""
+    begin = number_of_same(before, after)
+    before, after = before[begin:], after[begin:]
+    end = number_of_same(before[::-1], after[::-1])
+    return before[: len(before) - end], after[: len(after) - end]
+
+
+def number_of_same(one: list[str], other: list[str]) -> int:
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other))))
+
+
+def check_by_hand(place: Place, case: ByHand, names: tuple[str, str]) -> UnsupportedOperation | None:
+    """Done: the facts say so, those words alone differ, and down gives the facts back. Refused: all is as it was."""
+    database = by_hand(place, case, names)
+    before, text, columns = texts_and_rows(database), words_of_item(database), columns_of_item(database)
+    others = everything_else(database)
+    try:
+        applied = database.register_models([]).applied
+    except MigrationFailed as error:
+        refusal = error.__cause__
+    else:
+        refusal = None
+    if refusal is not None:
+        assert isinstance(refusal, UnsupportedOperation), refusal
+        assert texts_and_rows(database) == before
+        return refusal
+
+    assert applied == ("20240102_000000_change",)
+    meant = [column | case.facts if column["name"] == "size" else column for column in columns]
+    assert columns_of_item(database) == meant
+    removed, added = edit(text, words_of_item(database))
+    assert (removed, [word.upper() for word in added]) == (words(case.removed), words(case.added))
+    assert everything_else(database) == others
+    assert database.execute_sql("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    assert database.migrations.down().reverted == ("20240102_000000_change",)
+    assert columns_of_item(database) == columns
+    assert everything_else(database) == others
+    return None
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("case", PLAIN.values(), ids=PLAIN)
+def test_a_table_written_by_hand_is_changed_in_those_words_alone_and_back(file_place: Place, case: ByHand, names):
+    assert check_by_hand(file_place, case, names) is None
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("case", ODD.values(), ids=ODD)
+def test_what_is_hard_to_read_is_changed_right_or_refused_and_left_as_it_was(file_place: Place, case: ByHand, names):
+    check_by_hand(file_place, case, names)

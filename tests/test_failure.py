@@ -257,8 +257,18 @@ def test_a_migration_that_commits_is_noticed(transactional_place: Place):
             migrator.database.connection().cursor().execute("COMMIT")
 
     database = start_with(transactional_place, [Create, Commits])
+    before = snapshot(database)
     with pytest.raises(MigrationFailed, match="transaction ended"):
         database.register_models([])
+    assert not database.in_transaction()
+    # What it committed itself is there, and nothing says that it was applied.
+    after = snapshot(database)
+    assert after["rows"][HISTORY] == before["rows"][HISTORY]
+    assert [column.name for column in database.get_columns("animal")] == ["id", "owner_id", "name", "legs", "age"]
+    assert {table: found for table, found in after["rows"].items() if table != "animal"} == {
+        table: found for table, found in before["rows"].items() if table != "animal"
+    }
+    assert [status.state for status in database.migrations.status().migrations] == ["applied", "pending"]
 
 
 def test_a_statement_that_rolls_back_by_itself_is_noticed(file_place: Place):

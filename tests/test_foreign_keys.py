@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerField, IntegrityError, TextField
-from places import Place
-from snapshot import rows
+from places import Place, quoted
+from snapshot import HISTORY, rows
 
 from ormmigrate import BaseMigration, Database, IntegrityCheckFailed, MigrationFailed, reference
 
@@ -39,17 +39,98 @@ class Create(BaseMigration):
         migrator.sql("INSERT INTO grandchild (child_id) VALUES (1), (2), (3), (4)")
 
 
+def values(database: Database, query: str) -> list:
+    return [value for (value,) in database.execute_sql(query).fetchall()]
+
+
+def column(database: Database, name: str, table: str = "parent"):
+    """The column as the database describes it; None where there is none."""
+    return next((found for found in database.get_columns(table) if found.name == name), None)
+
+
+def assert_null_is_refused(database: Database, name: str) -> None:
+    """By an insert that names every column that needs a value."""
+    given = {"name": "'d'", "size": "4", "active": "'1'", name: "NULL"}
+    there = {found.name for found in database.get_columns("parent")}
+    given = {key: value for key, value in given.items() if key in there}
+    count = values(database, "SELECT count(*) FROM parent")
+    with pytest.raises(IntegrityError):
+        database.execute_sql(f"INSERT INTO parent ({', '.join(given)}) VALUES ({', '.join(given.values())})")
+    assert values(database, "SELECT count(*) FROM parent") == count
+
+
+def has_not_null_column(database: Database) -> None:
+    assert [bool(active) for active in values(database, "SELECT active FROM parent")] == [True] * 3
+    assert_null_is_refused(database, "active")
+
+
+def has_indexed_column(database: Database) -> None:
+    assert values(database, f"SELECT {quoted(database, 'rank')} FROM parent") == [1] * 3
+    assert column(database, "rank").null is False
+    assert ["rank"] in [index.columns for index in database.get_indexes("parent")]
+
+
+def lacks_column(database: Database) -> None:
+    assert [found.name for found in database.get_columns("parent")] == ["id", "name", "size"]
+
+
+def has_renamed_column(database: Database) -> None:
+    assert [found.name for found in database.get_columns("parent")] == ["id", "title", "size", "old"]
+    assert values(database, "SELECT title FROM parent ORDER BY id") == ["a", "b", "c"]
+
+
+def forbids_null(database: Database) -> None:
+    assert_null_is_refused(database, "size")
+
+
+def accepts_null(database: Database) -> None:
+    database.execute_sql("INSERT INTO parent (name, size) VALUES (NULL, 4)")
+    assert values(database, "SELECT name FROM parent WHERE size = 4") == [None]
+
+
+def has_the_type(database: Database) -> None:
+    assert column(database, "name").data_type.upper() == "TEXT"
+    database.execute_sql("INSERT INTO parent (name, size) VALUES ('" + "n" * 41 + "', 4)")
+    assert values(database, "SELECT name FROM parent ORDER BY id") == ["a", "b", "c", "n" * 41]
+    assert_null_is_refused(database, "name")
+
+
+def uses_the_default(database: Database) -> None:
+    database.execute_sql("INSERT INTO parent (name) VALUES ('d')")
+    assert values(database, "SELECT size FROM parent ORDER BY id") == [1, 2, 3, 7]
+
+
+def has_renamed_table(database: Database) -> None:
+    assert database.get_tables() == ["ancestor", "child", "grandchild", HISTORY]
+    assert values(database, "SELECT name FROM ancestor ORDER BY id") == ["a", "b", "c"]
+
+
+def has_the_whole_group(database: Database) -> None:
+    assert [found.name for found in database.get_columns("parent")] == ["id", "name", "height", "old", "active"]
+    assert values(database, "SELECT height FROM parent ORDER BY id") == [1, 2, 3]
+    has_not_null_column(database)
+    database.execute_sql("INSERT INTO parent (name, active) VALUES (NULL, '0')")
+    assert values(database, "SELECT count(*) FROM parent WHERE name IS NULL") == [1]
+
+
+#: Each change, and what must be different afterwards.
 CHANGES = {
-    "add a NOT NULL column": lambda m: m.add_column("parent", "active", BooleanField(default=True)),
-    "add a column with an index": lambda m: m.add_column("parent", "rank", IntegerField(default=1, index=True)),
-    "drop a column": lambda m: m.drop_column("parent", "old"),
-    "rename a column": lambda m: m.rename_column("parent", "name", "title"),
-    "forbid NULL": lambda m: m.add_not_null("parent", "size"),
-    "allow NULL": lambda m: m.drop_not_null("parent", "name"),
-    "change a type": lambda m: m.alter_column_type("parent", "name", TextField()),
-    "set a default": lambda m: m.add_column_default("parent", "size", 7),
-    "rename the table": lambda m: m.rename_table("parent", "ancestor"),
-    "several in a group": lambda m: group(m),
+    "add a NOT NULL column": (
+        lambda m: m.add_column("parent", "active", BooleanField(default=True)),
+        has_not_null_column,
+    ),
+    "add a column with an index": (
+        lambda m: m.add_column("parent", "rank", IntegerField(default=1, index=True)),
+        has_indexed_column,
+    ),
+    "drop a column": (lambda m: m.drop_column("parent", "old"), lacks_column),
+    "rename a column": (lambda m: m.rename_column("parent", "name", "title"), has_renamed_column),
+    "forbid NULL": (lambda m: m.add_not_null("parent", "size"), forbids_null),
+    "allow NULL": (lambda m: m.drop_not_null("parent", "name"), accepts_null),
+    "change a type": (lambda m: m.alter_column_type("parent", "name", TextField()), has_the_type),
+    "set a default": (lambda m: m.add_column_default("parent", "size", 7), uses_the_default),
+    "rename the table": (lambda m: m.rename_table("parent", "ancestor"), has_renamed_table),
+    "several in a group": (lambda m: group(m), has_the_whole_group),
 }
 
 
@@ -60,8 +141,8 @@ def group(migrator):
         parent.rename_column("size", "height")
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_no_child_row_is_lost(place: Place, change):
+@pytest.mark.parametrize(("change", "assert_changed"), CHANGES.values(), ids=CHANGES)
+def test_every_change_is_there_and_no_child_row_is_lost(place: Place, change, assert_changed):
     class Change(BaseMigration):
         id = "20240102_000000_change"
 
@@ -74,11 +155,13 @@ def test_no_child_row_is_lost(place: Place, change):
     before = rows(first)
     database = Database(first.obj, migrations=[Create, Change])
     assert database.register_models([])
+    database.connect(reuse_if_open=True)
 
     after = rows(database)
     assert after["child"] == before["child"]
     assert after["grandchild"] == before["grandchild"]
     assert len(after.get("parent") or after["ancestor"]) == 3
+    assert_changed(database)
     if place.is_sqlite:
         assert database.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
     parent = "ancestor" if "ancestor" in after else "parent"

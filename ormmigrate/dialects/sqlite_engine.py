@@ -19,7 +19,7 @@ from peewee import Field, ForeignKeyField, OperationalError, PeeweeException
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, constant_of, declares_default, default_of
 from ormmigrate.dialects.sqlite import quoted
-from ormmigrate.dialects.sqlite_watch import differences, read_facts
+from ormmigrate.dialects.sqlite_watch import differences, find_outside, read_facts
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
     AddColumn,
@@ -170,25 +170,54 @@ class SqliteEngine(Engine):
             super().add_not_null(operation)
 
     def drop_not_null(self, operation: DropNotNull) -> None:
-        operation = self._as_written(operation)
-        with self._watched(operation, operation.table, operation.column):
-            super().drop_not_null(operation)
+        self._rewrite(self._as_written(operation), "NOT NULL")
 
     def add_column_default(self, operation: AddColumnDefault) -> None:
         operation = self._as_written(operation)
+        present = self._default_text(operation)
+        if present is not None:
+            raise self.unsupported(
+                operation,
+                f"The column has the default {present} already.",
+                "drop that one first, naming it so that it comes back: "
+                f"migrator.drop_column_default({operation.table!r}, {operation.column!r}, default={present}).",
+            )
         default = constant_of(operation.default)
         if default is not None and not isinstance(default, (int, float)):
             # playhouse pastes numbers as they are, and a text that ends in a quote as it stands.
             value = default if isinstance(default, (str, bytes)) else str(default)
             literal = self.database.execute_sql("SELECT quote(?)", (value,)).fetchone()[0]
+            if any(mark in literal for mark in ",()"):
+                raise self.unsupported(
+                    operation, f"A table with the default {literal} could not be rebuilt again by this version."
+                )
             operation = replace(operation, default=literal)
         with self._watched(operation, operation.table, operation.column):
             super().add_column_default(operation)
 
     def drop_column_default(self, operation: DropColumnDefault) -> None:
         operation = self._as_written(operation)
+        self._rewrite(operation, f"DEFAULT {self._default_text(operation)}")
+
+    def _default_text(self, operation: AddColumnDefault | DropColumnDefault) -> str | None:
+        """The column's default as CREATE TABLE says it, None where there is none."""
+        rows = self.database.execute_sql(f"PRAGMA table_xinfo({quoted(operation.table)})").fetchall()
+        return next((row[4] for row in rows if row[1] == operation.column), None)
+
+    def _rewrite(self, operation: DropNotNull | DropColumnDefault, words: str) -> None:
+        """Rebuild the table without some words of one column's definition.
+
+        The rebuild is playhouse's; where the words stand is not left to its replacing all that look like them.
+        """
+
+        def without(_: str, definition: str) -> str:
+            start = find_outside(definition, words)
+            if start is None:
+                raise self.unsupported(operation, f"{words} does not stand in its definition as such: {definition}")
+            return (definition[:start].rstrip() + definition[start + len(words) :]).strip()
+
         with self._watched(operation, operation.table, operation.column):
-            super().drop_column_default(operation)
+            self.playhouse._update_column(operation.table, operation.column, without).run()
 
     def _as_written(self, operation: ColumnOperation) -> ColumnOperation:
         """The operation with its column's name as the table has it: playhouse does nothing where the case differs."""
@@ -250,7 +279,9 @@ class SqliteEngine(Engine):
             if self.dialect.next_step(error) or self.dialect.is_interrupt(error) or self.dialect.is_busy(error):
                 raise
             # playhouse's regular expressions did not understand the table.
-            raise self.unsupported(operation, f"The table cannot be rebuilt: {error}.") from error
+            raise self.unsupported(
+                operation, f"The table is written in a way that this version cannot rebuild ({error})."
+            ) from error
         finally:
             self.database.execute_sql("PRAGMA legacy_alter_table = OFF")
         for _, text in triggers:

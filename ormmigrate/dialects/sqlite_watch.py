@@ -24,6 +24,7 @@ CHANGES = {
     "alter_column_type": "type",
 }
 WATCHED_WORDS = ("CHECK", "COLLATE", "GENERATED", "AUTOINCREMENT", "DEFERRABLE", "CONSTRAINT", "REFERENCES", "CONFLICT")
+CLOSING = {"'": "'", '"': '"', "`": "`", "[": "]"}
 QUOTES = """"`[]"""
 
 
@@ -110,6 +111,27 @@ def changed_part(before: str, after: str) -> tuple[str, str]:
     start = next((place for place in range(shorter) if before[place] != after[place]), shorter)
     end = next((place for place in range(shorter - start) if before[-1 - place] != after[-1 - place]), shorter - start)
     return before[start : len(before) - end], after[start : len(after) - end]
+
+
+def find_outside(definition: str, words: str) -> int | None:
+    """Where words stand in a column's definition, outside texts, names in quotes and parentheses; case is ignored."""
+    depth, quote = 0, ""
+    for place, character in enumerate(definition):
+        if quote:
+            quote = "" if character == quote else quote
+            continue
+        if not depth and _stands_at(definition, place, words):
+            return place
+        if character in CLOSING:
+            quote = CLOSING[character]
+        depth += (character == "(") - (character == ")")
+    return None
+
+
+def _stands_at(definition: str, place: int, words: str) -> bool:
+    end = place + len(words)
+    before, after = definition[place - 1 : place] if place else "", definition[end : end + 1]
+    return definition[place:end].upper() == words.upper() and not (before + after).strip(" ,)").strip()
 
 
 def squeezed(text: str) -> str:
