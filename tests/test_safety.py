@@ -9,11 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from peewee import AutoField, CharField, IntegerField, SqliteDatabase, TextField
+from peewee import AutoField, CharField, ForeignKeyField, IntegerField, IntegrityError, SqliteDatabase, TextField
 from places import Place
 from snapshot import HISTORY, rows, snapshot
 
-from ormmigrate import BaseMigration, ConfigurationError, Database, MigrationFailed, Registry, RegistryError, Runner
+from ormmigrate import (
+    BaseMigration,
+    ConfigurationError,
+    Database,
+    MigrationFailed,
+    Registry,
+    RegistryError,
+    Runner,
+    reference,
+)
 
 
 class Create(BaseMigration):
@@ -276,3 +285,50 @@ def test_a_source_that_is_longer_than_the_history_holds_is_cut(mysql_place: Plac
     assert database.register_models([]).applied == (Create.id, Long.id)
     assert not database.register_models([])
     assert database.migrations.status()
+
+
+def test_a_table_without_the_foreign_key_is_not_taken_for_the_one_that_is_meant(place: Place):
+    database = place.database([Create, Child])
+    database.register_models([])
+    before = snapshot(database, without=(HISTORY,))
+    again = Database(database.obj, migrations=[Create, Child, ChildAgain])
+    with pytest.raises(MigrationFailed, match="no foreign key of t_id to t"):
+        again.register_models([])
+    assert snapshot(database, without=(HISTORY,)) == before
+
+
+class Child(BaseMigration):
+    id = "20240102_000000_child"
+
+    def up(self, migrator):
+        migrator.create_table("child", {"id": AutoField(), "t_id": IntegerField(null=True), "word": CharField()})
+
+
+class ChildAgain(BaseMigration):
+    id = "20240103_000000_child_again"
+
+    def up(self, migrator):
+        migrator.create_table(
+            "child",
+            {"id": AutoField(), "t_id": ForeignKeyField(reference("t"), null=True), "word": CharField(unique=True)},
+        )
+
+
+class ChildUnique(BaseMigration):
+    id = "20240103_000000_child_again"
+
+    def up(self, migrator):
+        migrator.create_table(
+            "child", {"id": AutoField(), "t_id": IntegerField(null=True), "word": CharField(unique=True)}
+        )
+
+
+def test_an_index_of_some_rows_does_not_stand_for_one_of_all(transactional_place: Place):
+    first = transactional_place.database([Create, Child])
+    first.register_models([])
+    first.connect(reuse_if_open=True)
+    first.execute_sql("CREATE UNIQUE INDEX some ON child (word) WHERE word <> 'x'")
+    Database(first.obj, migrations=[Create, Child, ChildUnique]).register_models([])
+    first.execute_sql("INSERT INTO child (word) VALUES ('x')")
+    with pytest.raises(IntegrityError):
+        first.execute_sql("INSERT INTO child (word) VALUES ('x')")

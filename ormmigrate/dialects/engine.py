@@ -92,6 +92,10 @@ class Engine:
         statement, params = context.query()
         self.database.execute_sql(self.dialect.as_sent(statement, params), params)
 
+    def send_rendered(self, operation: playhouse.Operation) -> None:
+        """Run the one statement that playhouse makes; its run() has drivers take each `%` for a parameter."""
+        self.send(operation.fn(operation.migrator, *operation.args, **operation.kwargs))
+
     # -- tables -----------------------------------------------------------------------------
 
     def create_table(self, operation: CreateTable) -> Outcome:
@@ -117,6 +121,7 @@ class Engine:
             for column, field in operation.columns.items()
         ]
         differences = self.column_differences(operation.table, fields, operation.primary_key)
+        differences += self._missing_keys(operation.table, fields)
         if differences:
             raise self.unsupported(
                 operation,
@@ -124,11 +129,24 @@ class Engine:
                 "if an older schema is meant to be there, stamp the database with the migration that it is at "
                 "(python -m ormmigrate stamp ID); otherwise rename or drop the table that is in the way.",
             )
-        there = {(tuple(index.columns), index.unique) for index in self.database.get_indexes(operation.table)}
+        whole = [
+            index for index in self.database.get_indexes(operation.table) if " WHERE " not in (index.sql or "").upper()
+        ]
+        there = {(tuple(index.columns), index.unique) for index in whole}
         for index in table_indexes(operation):
             if (index.columns, index.unique) not in there:
                 self.add_index(index)
         return Outcome(adopted=operation.table)
+
+    def _missing_keys(self, table: str, fields: Sequence[Field]) -> list[str]:
+        fold = self.dialect.folded
+        there = {(fold(key.column), fold(key.dest_table)) for key in self.database.get_foreign_keys(table)}
+        meant = [(field.column_name, field.rel_model._meta.table_name) for field in fields if _is_key(field)]
+        return [
+            f"the table has no foreign key of {column} to {target}"
+            for column, target in meant
+            if (fold(column), fold(target)) not in there
+        ]
 
     def column_differences(self, table: str, fields: Sequence[Field], primary_key: Sequence[str]) -> list[str]:
         """How a table's columns differ from fields, in words.
@@ -174,7 +192,9 @@ class Engine:
                 "give the field null=True or a default=: existing rows get the default, new rows are the "
                 "application's to fill.",
             )
-        self.playhouse.alter_add_column(operation.table, operation.column, field, operation.allow_not_null).run()
+        self.send_rendered(
+            self.playhouse.alter_add_column(operation.table, operation.column, field, operation.allow_not_null)
+        )
         if not field.null and not operation.allow_not_null:
             self.fill(operation.table, operation.column, field)
             self.forbid_null(operation)
@@ -233,20 +253,23 @@ class Engine:
         self.playhouse.drop_column(operation.table, operation.column, cascade=operation.cascade).run()
 
     def refuse_shared_indexes(self, operation: DropColumn) -> None:
-        """Servers drop an index over several columns silently with any of them."""
-        if operation.cascade:
-            return
-        shared = [
-            index.name
-            for index in self.database.get_indexes(operation.table)
-            if operation.column in index.columns and len(index.columns) > 1
-        ]
+        """Databases drop what is not the column's alone silently with it: indexes, and on PostgreSQL more."""
+        shared = () if operation.cascade else self.shared_with(operation.table, operation.column)
         if shared:
             raise self.unsupported(
                 operation,
-                f"These indexes cover it together with other columns: {', '.join(shared)}.",
-                "drop them first (migrator.drop_index), or say cascade=True.",
+                f"These would go with it, or shrink, and are not of this column alone: {', '.join(shared)}.",
+                "drop them first (migrator.drop_index, drop_constraint, drop_column), or say cascade=True.",
             )
+
+    def shared_with(self, table: str, column: str) -> list[str]:
+        """What stands on a column and on something else as well, and would be lost with the column."""
+        folded = self.dialect.folded_column
+        return [
+            f"index {index.name}"
+            for index in self.database.get_indexes(table)
+            if len(index.columns) > 1 and folded(column) in map(folded, filter(None, index.columns))
+        ]
 
     def rename_column(self, operation: RenameColumn) -> None:
         self.playhouse.rename_column(operation.table, operation.column, operation.new_name).run()
@@ -286,21 +309,23 @@ class Engine:
             name, table = self.quoted(operation.index), self.quoted(operation.table)
             self.sql(Sql(f"CREATE {unique}INDEX {name} ON {table} ({columns})"))
             return
-        self.playhouse.add_index(
-            operation.table,
-            operation.columns,
-            unique=operation.unique,
-            using=operation.using,
-            where=operation.where,
-            nulls_distinct=operation.nulls_distinct,
-            name=operation.name,
-        ).run()
+        self.send_rendered(
+            self.playhouse.add_index(
+                operation.table,
+                operation.columns,
+                unique=operation.unique,
+                using=operation.using,
+                where=operation.where,
+                nulls_distinct=operation.nulls_distinct,
+                name=operation.name,
+            )
+        )
 
     def drop_index(self, operation: DropIndex) -> None:
         self.playhouse.drop_index(operation.table, operation.index).run()
 
     def add_constraint(self, operation: AddConstraint) -> None:
-        self.playhouse.add_constraint(operation.table, operation.name, operation.constraint).run()
+        self.send_rendered(self.playhouse.add_constraint(operation.table, operation.name, operation.constraint))
 
     def add_unique(self, operation: AddUnique) -> None:
         self.playhouse.add_unique(operation.table, *operation.columns).run()
@@ -331,6 +356,10 @@ class Engine:
     def script(self, operation: Script) -> None:
         for statement in script.split(operation.text, self.dialect.name):
             self.sql(Sql(statement))
+
+
+def _is_key(field: Field) -> bool:
+    return isinstance(field, ForeignKeyField)
 
 
 def default_of(field: Field) -> Any:

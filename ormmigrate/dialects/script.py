@@ -69,7 +69,7 @@ def split(text: str, dialect: str) -> list[str]:
             start, significant = position, False
             body = _Body(grammar)
             continue
-        token_end, is_text = _token(text, position, grammar)
+        token_end, is_text = token_at(text, position, grammar)
         if is_text:
             significant = True
             body.take(text[position:token_end])
@@ -107,7 +107,7 @@ class _Body:
             self._is_atomic = self._is_atomic or (self._before, self._last) == ("BEGIN", "ATOMIC")
 
 
-def _token(text: str, position: int, grammar: Grammar) -> tuple[int, bool]:
+def token_at(text: str, position: int, grammar: Grammar) -> tuple[int, bool]:
     """Where the token at `position` ends, and whether it is more than space or comment."""
     character = text[position]
     at_end = text[position : position + 3] == "--"  # MySQL wants a space behind it, or nothing
