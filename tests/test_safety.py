@@ -327,7 +327,7 @@ def test_an_index_of_some_rows_does_not_stand_for_one_of_all(transactional_place
     first = transactional_place.database([Create, Child])
     first.register_models([])
     first.connect(reuse_if_open=True)
-    first.execute_sql("CREATE UNIQUE INDEX some ON child (word) WHERE word <> 'x'")
+    first.execute_sql("CREATE UNIQUE INDEX of_some ON child (word) WHERE word <> 'x'")
     Database(first.obj, migrations=[Create, Child, ChildUnique]).register_models([])
     first.execute_sql("INSERT INTO child (word) VALUES ('x')")
     with pytest.raises(IntegrityError):

@@ -129,10 +129,11 @@ class Engine:
                 "if an older schema is meant to be there, stamp the database with the migration that it is at "
                 "(python -m ormmigrate stamp ID); otherwise rename or drop the table that is in the way.",
             )
-        whole = [
-            index for index in self.database.get_indexes(operation.table) if " WHERE " not in (index.sql or "").upper()
-        ]
-        there = {(tuple(index.columns), index.unique) for index in whole}
+        there = {
+            (tuple(index.columns), index.unique)
+            for index in self.database.get_indexes(operation.table)
+            if " WHERE " not in (index.sql or "").upper()  # of some rows
+        }
         for index in table_indexes(operation):
             if (index.columns, index.unique) not in there:
                 self.add_index(index)
@@ -141,7 +142,8 @@ class Engine:
     def _missing_keys(self, table: str, fields: Sequence[Field]) -> list[str]:
         fold = self.dialect.folded
         there = {(fold(key.column), fold(key.dest_table)) for key in self.database.get_foreign_keys(table)}
-        meant = [(field.column_name, field.rel_model._meta.table_name) for field in fields if _is_key(field)]
+        keys = [field for field in fields if isinstance(field, ForeignKeyField)]
+        meant = [(field.column_name, field.rel_model._meta.table_name) for field in keys]
         return [
             f"the table has no foreign key of {column} to {target}"
             for column, target in meant
@@ -356,10 +358,6 @@ class Engine:
     def script(self, operation: Script) -> None:
         for statement in script.split(operation.text, self.dialect.name):
             self.sql(Sql(statement))
-
-
-def _is_key(field: Field) -> bool:
-    return isinstance(field, ForeignKeyField)
 
 
 def default_of(field: Field) -> Any:
