@@ -91,6 +91,11 @@ class RegistryError(MigrationError):
 
 
 class DuplicateMigration(RegistryError):
+    """A registry lists one id twice.
+
+    Attributes: id, registry.
+    """
+
     def __init__(self, *, id: str, registry: str) -> None:
         self.id, self.registry = id, registry
         super().__init__(
@@ -101,6 +106,11 @@ class DuplicateMigration(RegistryError):
 
 
 class InvalidMigrationId(RegistryError):
+    """An id that is not `YYYYMMDD_HHMMSS_description`.
+
+    Attributes: id; where (the class that has it); reason.
+    """
+
     def __init__(self, *, id: object, where: str, reason: str) -> None:
         self.id, self.where, self.reason = id, where, reason
         super().__init__(
@@ -110,6 +120,11 @@ class InvalidMigrationId(RegistryError):
 
 
 class UnorderedMigrations(RegistryError):
+    """A registry does not stand in ascending order.
+
+    Attributes: id; after (the later one that stands before it); registry.
+    """
+
     def __init__(self, *, id: str, after: str, registry: str) -> None:
         self.id, self.after, self.registry = id, after, registry
         super().__init__(
@@ -120,6 +135,11 @@ class UnorderedMigrations(RegistryError):
 
 
 class UnknownDependency(RegistryError):
+    """A `depends_on` that is nowhere, or comes later.
+
+    Attributes: migration, dependency, is_later.
+    """
+
     def __init__(self, *, migration: str, dependency: str, is_later: bool) -> None:
         self.migration, self.dependency, self.is_later = migration, dependency, is_later
         why = "comes later" if is_later else "is in none of the registries"
@@ -133,6 +153,11 @@ class UnknownDependency(RegistryError):
 
 
 class UnknownMigration(MigrationError):
+    """An id that the program does not have.
+
+    Attributes: id; nearest (ids like it).
+    """
+
     def __init__(self, *, id: str, nearest: Sequence[str] = ()) -> None:
         self.id, self.nearest = id, tuple(nearest)
         super().__init__(
@@ -151,6 +176,11 @@ class HistoryError(MigrationError):
 
 
 class ChecksumMismatch(HistoryError):
+    """Applied migrations whose code was changed since.
+
+    Attributes: changed (their labels).
+    """
+
     def __init__(self, *, changed: Sequence[str]) -> None:
         self.changed = tuple(changed)
         first = self.changed[0]
@@ -162,6 +192,11 @@ class ChecksumMismatch(HistoryError):
 
 
 class DatabaseAhead(HistoryError):
+    """The database has migrations that this program does not know.
+
+    Attributes: unknown (their labels).
+    """
+
     def __init__(self, *, unknown: Sequence[str]) -> None:
         self.unknown = tuple(unknown)
         super().__init__(
@@ -174,6 +209,11 @@ class DatabaseAhead(HistoryError):
 
 
 class OutOfOrder(HistoryError):
+    """Pending migrations that are older than an applied one.
+
+    Attributes: pending (labels); applied (the label of the newest applied one).
+    """
+
     def __init__(self, *, pending: Sequence[str], applied: str) -> None:
         self.pending, self.applied = tuple(pending), applied
         super().__init__(
@@ -184,7 +224,10 @@ class OutOfOrder(HistoryError):
 
 
 class UnfinishedMigration(HistoryError):
-    """A migration was interrupted on a database that cannot roll DDL back."""
+    """A migration was interrupted on a database that cannot roll DDL back.
+
+    Attributes: migration; effects (what took effect, in words; None where nobody could note it).
+    """
 
     def __init__(self, *, migration: str, effects: Sequence[str] | None) -> None:
         self.migration = migration
@@ -205,7 +248,11 @@ class UnfinishedMigration(HistoryError):
 
 
 class MigrationFailed(MigrationError):
-    """A migration raised. The database's own error is `__cause__`."""
+    """A migration raised. The database's own error is `__cause__`.
+
+    Attributes: migration; operation and statement (what failed, None where it was neither); outcome (what was
+    undone, or stays).
+    """
 
     def __init__(
         self,
@@ -230,6 +277,11 @@ class MigrationFailed(MigrationError):
 
 
 class IrreversibleMigration(MigrationError):
+    """A migration that cannot be taken back; nothing was touched.
+
+    Attributes: migration; operation (in words).
+    """
+
     def __init__(self, *, migration: str, operation: str, advice: str) -> None:
         self.migration, self.operation = migration, operation
         super().__init__(
@@ -239,12 +291,22 @@ class IrreversibleMigration(MigrationError):
 
 
 class IntegrityCheckFailed(MigrationError):
+    """The database is damaged, or the batch would leave rows that refer to nothing.
+
+    Attributes: findings (in words, a row or a fault each).
+    """
+
     def __init__(self, *, problem: str, findings: Sequence[str], advice: str) -> None:
         self.findings = tuple(findings)
         super().__init__(f"{problem}\n{bulleted(self.findings)}", advice)
 
 
 class LockTimeout(MigrationError):
+    """Another batch, or another writer, did not end in time; nothing was touched.
+
+    Attributes: timeout_s; holder (who has the lock, where the database tells).
+    """
+
     def __init__(self, *, timeout_s: float, holder: str | None = None) -> None:
         self.timeout_s, self.holder = timeout_s, holder
         who = f" It is held by {holder}." if holder else ""
@@ -256,6 +318,11 @@ class LockTimeout(MigrationError):
 
 
 class UnsupportedOperation(MigrationError):
+    """An operation that this database cannot do, or not without losing something.
+
+    Attributes: operation (in words); reason.
+    """
+
     def __init__(self, *, operation: str, reason: str, advice: str) -> None:
         self.operation, self.reason = operation, reason
         super().__init__(f"Not done: {operation}. {reason}", advice)

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from peewee import Database, PeeweeException
 
 from ormmigrate.connection import driver_errors_wrapped
+from ormmigrate.dialects.base import quoted
 from ormmigrate.migration import DONE
 
 TYPE_CHECKING = False
@@ -105,7 +106,7 @@ def insert(database: Database, values: Mapping[str, Any]) -> None:
     row = dict(values, applied_at=_now(), details=json.dumps(values["details"]))
     # TEXT holds 64 KB on MySQL, and a character may take four bytes. It is kept to be shown, nothing else.
     row["source"] = row["source"] and row["source"][:SOURCE_MAX_LENGTH]
-    columns = ", ".join(_quoted(database, name) for name in row)
+    columns = ", ".join(quoted(database, name) for name in row)
     marks = ", ".join([database.param] * len(row))
     database.execute_sql(f"INSERT INTO {_table(database)} ({columns}) VALUES ({marks})", tuple(row.values()))
 
@@ -115,7 +116,7 @@ def update(database: Database, key: tuple[str, str], values: Mapping[str, Any]) 
     row = dict(values)
     if "details" in row:
         row["details"] = json.dumps(row["details"])
-    sets = ", ".join(f"{_quoted(database, name)} = {database.param}" for name in row)
+    sets = ", ".join(f"{quoted(database, name)} = {database.param}" for name in row)
     database.execute_sql(
         f"UPDATE {_table(database)} SET {sets} WHERE {_key(database)}", (*row.values(), *key)
     )  # fmt: skip
@@ -132,13 +133,9 @@ def _now() -> str:
 
 
 def _key(database: Database) -> str:
-    registry, migration = _quoted(database, "registry"), _quoted(database, "migration")
+    registry, migration = quoted(database, "registry"), quoted(database, "migration")
     return f"{registry} = {database.param} AND {migration} = {database.param}"
 
 
 def _table(database: Database) -> str:
-    return _quoted(database, TABLE)
-
-
-def _quoted(database: Database, name: str) -> str:
-    return f"{database.quote[0]}{name}{database.quote[1]}"
+    return quoted(database, TABLE)

@@ -197,6 +197,7 @@ class Migrator:
         self._perform(DropTable(table, safe, cascade, replaces or None))
 
     def rename_table(self, old_name: str, new_name: str) -> None:
+        """Rename a table; its rows, indexes and keys stay."""
         self._perform(RenameTable(old_name, new_name))
 
     @contextmanager
@@ -229,6 +230,7 @@ class Migrator:
         self._of(table).drop_column(column_name, cascade, field=field)
 
     def rename_column(self, table: str, old_name: str, new_name: str) -> None:
+        """Rename a column; what refers to it follows."""
         self._of(table).rename_column(old_name, new_name)
 
     def alter_column_type(
@@ -238,15 +240,19 @@ class Migrator:
         self._of(table).alter_column_type(column, field, cast, replaces=replaces)
 
     def add_not_null(self, table: str, column: str) -> None:
+        """Forbid NULL; fails where a row holds one."""
         self._of(table).add_not_null(column)
 
     def drop_not_null(self, table: str, column: str) -> None:
+        """Allow NULL."""
         self._of(table).drop_not_null(column)
 
     def add_column_default(self, table: str, column: str, default: Any) -> None:
+        """Give a column a default in the database: a constant, SQL("now()"), or a text that ends in ) or '."""
         self._of(table).add_column_default(column, default)
 
     def drop_column_default(self, table: str, column: str, *, default: Any = None) -> None:
+        """Take a column's default away. With the `default` that it had it can be reversed."""
         self._of(table).drop_column_default(column, default=default)
 
     def add_index(
@@ -267,6 +273,7 @@ class Migrator:
         self._of(table).drop_index(index_name, columns=columns, unique=unique)
 
     def add_constraint(self, table: str, name: str, constraint: Node) -> None:
+        """Add a named constraint: Check(...) or SQL(...). Not on SQLite below 3.53."""
         self._of(table).add_constraint(name, constraint)
 
     def drop_constraint(self, table: str, name: str, *, constraint: Node | None = None) -> None:
@@ -274,6 +281,7 @@ class Migrator:
         self._of(table).drop_constraint(name, constraint=constraint)
 
     def add_unique(self, table: str, *column_names: str) -> None:
+        """Require columns to be unique together, by a constraint called `uniq_column_column`. Not on SQLite."""
         self._of(table).add_unique(*column_names)
 
     def add_foreign_key_constraint(
@@ -287,6 +295,7 @@ class Migrator:
         constraint_name: str | None = None,
         rel_schema: str | None = None,
     ) -> None:
+        """Make a column that is there refer to `rel.rel_column`. Not on SQLite."""
         self._of(table).add_foreign_key_constraint(
             column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
         )

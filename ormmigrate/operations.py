@@ -375,7 +375,7 @@ class DropForeignKeyConstraint(Operation):
 
 @dataclass(frozen=True, eq=False)
 class AlterTable(Operation):
-    """Several changes of one table, as one ALTER TABLE or one rewrite where the database can."""
+    """Several changes of one table, which belong together. This version runs them one after the other."""
 
     kind = "alter_table"
     table: str

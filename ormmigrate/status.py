@@ -69,6 +69,7 @@ class Status:
 
     @property
     def applied(self) -> tuple[MigrationStatus, ...]:
+        """Those that the history names, interrupted and unknown ones among them."""
         return tuple(migration for migration in self.migrations if migration.state != "pending")
 
     @property

@@ -227,6 +227,12 @@ def ensure_still_held(dialect: Dialect, database: Database, connection: Any) -> 
         raise TransactionEnded
 
 
+def quoted(database: Database, name: str) -> str:
+    """An identifier as the database quotes it."""
+    opening, closing = tuple(database.quote)
+    return opening + name.replace(closing, closing * 2) + closing
+
+
 def end_quietly(action: str, database: Database, statement: str) -> None:
     """Run a statement that tidies up; its failure is logged and never hides the first error."""
     try:

@@ -14,7 +14,7 @@ import playhouse.migrate as playhouse
 from peewee import Context, Database, Field, ForeignKeyField, Node, callable_
 
 from ormmigrate.dialects import ddl, script
-from ormmigrate.dialects.base import Dialect
+from ormmigrate.dialects.base import Dialect, quoted
 from ormmigrate.errors import ConfigurationError, UnsupportedOperation
 from ormmigrate.operations import (
     AddColumn,
@@ -247,8 +247,7 @@ class Engine:
         return list(self.database.get_primary_keys(table))
 
     def quoted(self, name: str) -> str:
-        opening, closing = tuple(self.database.quote)
-        return opening + name.replace(closing, closing * 2) + closing
+        return quoted(self.database, name)
 
     def drop_column(self, operation: DropColumn) -> None:
         self.refuse_shared_indexes(operation)
