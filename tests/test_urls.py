@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -509,3 +511,19 @@ def test_a_damaged_schema_is_told_as_damage(shop: Path):
     error = assert_untouched(lambda: Database(f"sqlite:///{shop}", migrations=[Create]).register_models([]), shop)
     assert "damaged" in error.problem
     assert "backup" in error.advice
+
+
+def test_a_driver_that_is_not_installed_is_told_with_the_command_to_install_it(tmp_path: Path):
+    # An environment of its own, in which peewee finds no driver: None stands for a package that is not there.
+    code = (
+        "import sys\n"
+        "for name in ('psycopg', 'psycopg2', 'pymysql', 'MySQLdb'): sys.modules[name] = None\n"
+        "from ormmigrate import ConfigurationError, Database\n"
+        "for url in ('postgresql://u:s3cr3t@127.0.0.1/x', 'mysql://u:s3cr3t@127.0.0.1/x'):\n"
+        "    try:\n        Database(url).register_models([])\n"
+        "    except ConfigurationError as error:\n        print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 'pip install "ormmigrate[postgresql]"' in said
+    assert 'pip install "ormmigrate[mysql]"' in said
+    assert "s3cr3t" not in said

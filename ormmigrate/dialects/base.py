@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 
-from peewee import Database, PeeweeException, _transaction
+from peewee import Database, ImproperlyConfigured, PeeweeException, _transaction
 
 from ormmigrate.connection import held_open, internals
 from ormmigrate.errors import ConfigurationError
@@ -53,6 +53,11 @@ class Dialect:
 
     def explain_connection(self, database: Database, error: BaseException) -> ConfigurationError:
         """Why the database cannot be reached or read, with what to do; never with a password."""
+        if isinstance(error, ImproperlyConfigured):
+            return ConfigurationError(
+                f"No driver for {self.name} is installed, so {self.label(database)} cannot be reached.",
+                f'pip install "ormmigrate[{self.name.lower()}]"',
+            )
         return ConfigurationError(
             f"The database {self.label(database)} cannot be used: {str(error).strip()}",
             "check the URL, and that the server runs and accepts this user from here.",
