@@ -219,7 +219,7 @@ class OutOfOrder(HistoryError):
         super().__init__(
             f"Pending, but older than {applied}, which was applied already: {listed(self.pending)}.",
             "give the late migrations a newer id and the last place in the list (this happens when two "
-            "branches are merged), or run them where that is allowed: ORMMIGRATE_ENV=development.",
+            "branches are merged), or run them late all the same: python -m ormmigrate --environment development up",
         )
 
 

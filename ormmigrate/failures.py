@@ -65,6 +65,6 @@ def split_is_unsupported(migration: BaseMigration) -> ConfigurationError:
     return ConfigurationError(
         f"The migration {migration.label} says transactional = False, which this version of ormmigrate "
         "cannot run: every batch is one transaction. Nothing was changed.",
-        "take the line out if the migration can run in a transaction; otherwise run its statement by "
-        f"hand, then python -m ormmigrate stamp {migration.label}.",
+        "take the line out if the migration can run in a transaction; where it cannot, run its statement outside of "
+        "migrations, and leave it out of the list.",
     )

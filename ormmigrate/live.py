@@ -125,7 +125,7 @@ class LiveMigrator(Migrator):
         self.current = outer
         if outcome is not None and outcome.adopted:
             self._note(f"adopt the table {outcome.adopted}, which was there before")
-        elif not isinstance(operation, GROUPS):
+        elif not isinstance(operation, GROUPS) and not (isinstance(operation, Sql) and not _has_effect(operation.text)):
             self._note(operation)
         if not isinstance(outer, AlterTable):
             # A group is told as the one operation that it is meant to be.

@@ -168,18 +168,16 @@ class Runner:
         """Say how an interrupted migration stands, after its schema was repaired by hand; run nothing.
 
         Args:
-            id: the migration that `UnfinishedMigration` names.
+            id: the migration that `UnfinishedMigration` names; this program need not have it.
             outcome: `applied`: all of it is there. `undone`: nothing of it is left.
 
         Raises:
-            UnknownMigration: there is no such migration.
-            ConfigurationError: it was not interrupted.
+            ConfigurationError: it was not interrupted, or is not in the history.
         """
         from ormmigrate.stamping import settle
 
-        migration = self.registries.find(id)
         with self._connected() as (database, dialect):
-            settle(self._batch(database, dialect), migration, outcome)
+            settle(self._batch(database, dialect), id, outcome)
 
     def accept(self, id: str) -> None:
         """Take the present checksum of an applied migration that was changed since.

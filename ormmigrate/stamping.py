@@ -53,23 +53,26 @@ def _up_to(batch: Batch, last: BaseMigration | None) -> dict[tuple[str, str], Ba
     }
 
 
-def settle(batch: Batch, migration: BaseMigration, outcome: Outcome) -> None:
+def settle(batch: Batch, label: str, outcome: Outcome) -> None:
     """Write what a person says of an interrupted migration, after repairing the schema by hand."""
+    known = {migration.label: migration for migration in batch.registries.migrations}
 
     def change(rows: list[AppliedMigration]) -> None:
-        row = next((row for row in rows if row.key == migration.key), None)
-        if row is None or row.state == DONE:
+        row = next((row for row in rows if row.label == label and row.state != DONE), None)
+        if row is None:
             raise ConfigurationError(
-                f"{migration.label} was not interrupted, so there is nothing to settle.",
+                f"{label} was not interrupted, so there is nothing to settle.",
                 "python -m ormmigrate status says what the history holds; stamp writes it for a whole database.",
             )
         if outcome == "undone":
             history.delete(batch.database, [row.key])
             return
-        details = {name: value for name, value in row.details.items() if name != "effects"}
-        # What is applied is the text as it is now: the one that failed will have been corrected.
-        text = {name: batch.row_of(migration, row.batch)[name] for name in ("checksum", "source")}
-        history.update(batch.database, row.key, {"state": DONE, "details": details, **text})
+        values = {"state": DONE, "details": {name: row.details[name] for name in row.details if name != "effects"}}
+        if label in known:
+            # What is applied is the text as it is now: the one that failed will have been corrected.
+            present = batch.row_of(known[label], row.batch)
+            values |= {"checksum": present["checksum"], "source": present["source"]}
+        history.update(batch.database, row.key, values)
 
     batch.under_lock(change)
 

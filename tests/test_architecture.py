@@ -23,7 +23,14 @@ LAYERS = (
     ("report",),
     # Above: pure. Below: input and output.
     ("urls", "connection"),
-    ("dialects.violations", "dialects.script", "dialects.mysql_definition", "dialects.base", "dialects.ddl"),
+    (
+        "dialects.violations",
+        "dialects.script",
+        "dialects.mysql_definition",
+        "dialects.mysql_confined",
+        "dialects.base",
+        "dialects.ddl",
+    ),
     ("dialects.sqlite", "dialects.postgresql", "dialects.mysql"),
     ("dialects.engine",),
     ("dialects.sqlite_watch",),

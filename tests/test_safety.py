@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
-from peewee import AutoField, CharField, ForeignKeyField, IntegerField, IntegrityError, SqliteDatabase, TextField
+from peewee import (
+    AutoField,
+    CharField,
+    ForeignKeyField,
+    IntegerField,
+    IntegrityError,
+    ProgrammingError,
+    SqliteDatabase,
+    TextField,
+    UUIDField,
+)
 from places import Place
 from snapshot import HISTORY, rows, snapshot
 
@@ -332,3 +344,128 @@ def test_an_index_of_some_rows_does_not_stand_for_one_of_all(transactional_place
     first.execute_sql("INSERT INTO child (word) VALUES ('x')")
     with pytest.raises(IntegrityError):
         first.execute_sql("INSERT INTO child (word) VALUES ('x')")
+
+
+def test_a_row_whose_key_is_null_gets_its_value_too(file_place: Place):
+    database = following(file_place, lambda m: m.add_column("odd", "token", UUIDField(default=uuid.uuid4)))
+    database.execute_sql("CREATE TABLE odd (id VARCHAR(9) PRIMARY KEY, word TEXT)")
+    database.execute_sql("INSERT INTO odd VALUES (NULL, 'x'), (NULL, 'y'), ('a', 'z')")
+    database.register_models([])
+    tokens = [token for (token,) in database.execute_sql("SELECT token FROM odd").fetchall()]
+    assert None not in tokens
+    assert len(set(tokens)) == 3
+    assert database.execute_sql("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_change_of_type_that_would_squeeze_a_text_elsewhere_is_refused(file_place: Place):
+    database = following(file_place, lambda m: m.alter_column_type("odd", "n", IntegerField(null=True)))
+    text = "CREATE TABLE odd (id INTEGER PRIMARY KEY, s TEXT CHECK (s <> 'a  b'), n TEXT)"
+    database.execute_sql(text)
+    with pytest.raises(MigrationFailed, match="other parts"):
+        database.register_models([])
+    assert database.execute_sql("SELECT sql FROM sqlite_master WHERE name = 'odd'").fetchone() == (text,)
+
+
+def test_an_error_behind_a_commit_is_not_said_to_be_rolled_back(transactional_place: Place):
+    def commits(migrator):
+        migrator.sql("INSERT INTO t (word) VALUES ('committed')")
+        migrator.database.commit()
+        migrator.database.begin()
+        raise ValueError("behind it")
+
+    database = following(transactional_place, commits)
+    with pytest.raises(MigrationFailed, match="may have been committed") as caught:
+        database.register_models([])
+    assert "behind it" in str(caught.value)
+    assert "Everything was rolled back" not in str(caught.value)
+
+
+def test_an_error_that_a_migration_swallowed_is_named_as_such(postgresql_place: Place):
+    def swallows(migrator):
+        with contextlib.suppress(ProgrammingError):
+            migrator.sql("SELECT * FROM nowhere")
+
+    database = following(postgresql_place, swallows)
+    before = snapshot(database)
+    with pytest.raises(MigrationFailed, match="swallowed an error"):
+        database.register_models([])
+    assert snapshot(database) == before
+
+
+def test_after_a_failure_the_connection_commits_by_itself_again(mysql_place: Place):
+    script = (
+        "SET AUTOCOMMIT = 0; SET FOREIGN_KEY_CHECKS = 0; SET SQL_MODE = ''; INSERT INTO t (word) VALUES ('x'); NO SQL"
+    )
+    database = following(mysql_place, lambda migrator: migrator.script(script), on_failure="continue")
+    settings = "SELECT @@autocommit, @@foreign_key_checks, @@sql_mode"
+    before = database.execute_sql(settings).fetchone()
+    assert database.register_models([]).error is not None
+    assert database.execute_sql(settings).fetchone() == before
+    database.execute_sql("INSERT INTO t (word) VALUES ('the application goes on')")
+    database.close()
+    database.connect()
+    assert (
+        database.execute_sql("SELECT word FROM t ORDER BY id DESC LIMIT 1").fetchone()[0] == "the application goes on"
+    )
+    assert database.migrations.history()[-1].details["effects"]
+
+
+def test_a_script_that_empties_the_search_path_is_recorded_where_it_belongs(postgresql_place: Place):
+    script = "SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE pg_temp.passing (x INT);"
+    database = following(postgresql_place, lambda migrator: migrator.script(script))
+    before = database.execute_sql("SHOW search_path").fetchone()
+    database.register_models([])
+    assert applied(database) == [Create.id, "20240102_000000_change"]
+    assert database.execute_sql("SHOW search_path").fetchone() == before
+
+
+def test_a_migration_that_this_program_does_not_have_can_be_settled(mysql_place: Place):
+    def half(migrator):
+        migrator.add_column("t", "size", IntegerField(null=True))
+        migrator.sql("NO SQL")
+
+    newer = following(mysql_place, half)
+    with pytest.raises(MigrationFailed):
+        newer.register_models([])
+    older = Database(newer.obj, migrations=[Create])
+    older.execute_sql("ALTER TABLE t DROP COLUMN size")
+    older.migrations.settle("20240102_000000_change", "undone")
+    assert not older.register_models([])
+
+
+@pytest.mark.parametrize("leftover", ["CREATE TABLE x (id INTEGER PRIMARY KEY AUTOINCREMENT)", "ANALYZE"])
+def test_what_sqlite_keeps_for_itself_is_no_table_for_a_baseline(file_place: Place, leftover: str):
+    database = file_place.database(Registry([Create], baseline=Create.id))
+    database.connect()
+    database.execute_sql(leftover)
+    database.execute_sql("DROP TABLE IF EXISTS x")
+    assert database.register_models([]).applied == (Create.id,)
+
+
+def test_showing_a_migration_cannot_attach_a_file(file_place: Place, tmp_path: Path):
+    target = tmp_path / "real.db"
+    database = following(file_place, lambda m: m.sql(f"ATTACH DATABASE '{target}' AS real"))
+    with pytest.raises(MigrationFailed, match="not authorized"):
+        database.migrations.operations("20240102_000000_change")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("statement", ["USE {home}", "DELETE FROM `{home}` . t", "DELETE FROM {home}.t"])
+def test_showing_a_migration_cannot_leave_the_scratch_database(mysql_place: Place, statement: str):
+    home = mysql_place.url.rpartition("/")[2]
+    database = following(mysql_place, lambda migrator: migrator.sql(statement.format(home=home)))
+    with pytest.raises(MigrationFailed, match="must not reach"):
+        database.migrations.operations("20240102_000000_change")
+    assert database.execute_sql("SELECT count(*) FROM t").fetchone() == (2,)
+
+
+def test_a_text_that_looks_like_a_table_of_another_database_is_shown(mysql_place: Place):
+    database = following(mysql_place, lambda m: m.sql("UPDATE t SET word = 'me@mysql.test' WHERE t.id = 1"))
+    assert database.migrations.operations("20240102_000000_change")
+
+
+def test_a_callers_legacy_renaming_is_as_before(file_place: Place):
+    database = following(file_place, lambda m: m.add_column("t", "size", IntegerField(default=1)))
+    database.execute_sql("PRAGMA legacy_alter_table = ON")
+    database.register_models([])
+    assert database.execute_sql("PRAGMA legacy_alter_table").fetchone() == (1,)

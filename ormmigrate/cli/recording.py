@@ -66,12 +66,11 @@ def settle(invocation: Invocation, id: str, outcome: Literal["applied", "undone"
     """
     if outcome is None:
         raise click.UsageError("Say --applied if all of it is there now, or --undone if nothing of it is left.")
-    label = invocation.runner.registries.find(id).label
     invocation.runner.settle(id, outcome)
     if invocation.output.as_json:
-        invocation.output.write_json({"migration": label, "settled": outcome})
+        invocation.output.write_json({"migration": id, "settled": outcome})
     else:
-        invocation.output.say(f"{label}: {outcome}.")
+        invocation.output.say(f"{id}: {outcome}.")
     return DONE
 
 

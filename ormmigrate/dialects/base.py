@@ -151,13 +151,36 @@ class Dialect:
         Raises:
             TransactionEnded
         """
-        # A savepoint belongs to its transaction: if that has ended, it cannot be released.
+        # A savepoint belongs to its transaction: if that has ended, it is not there.
         database.execute_sql(f"SAVEPOINT {STEP}")
-        yield
         try:
-            database.execute_sql(f"RELEASE SAVEPOINT {STEP}")
-        except PeeweeException as error:
-            raise TransactionEnded from error
+            yield
+        except Exception as error:
+            if not self.is_rolled_back_by(error) and not self._ends(database, f"ROLLBACK TO SAVEPOINT {STEP}"):
+                raise TransactionEnded(error) from error
+            raise
+        if self.is_aborted(database):
+            raise ConfigurationError(
+                "The migration swallowed an error of the database, and the transaction goes no further after one.",
+                "let the error out, or try the statement inside `with migrator.database.atomic():`.",
+            )
+        if not self._ends(database, f"RELEASE SAVEPOINT {STEP}"):
+            raise TransactionEnded
+
+    def _ends(self, database: Database, statement: str) -> bool:
+        try:
+            database.execute_sql(statement)
+        except PeeweeException:
+            return False
+        return True
+
+    def is_aborted(self, database: Database) -> bool:
+        """Whether the open transaction takes no more statements, after an error in it."""
+        return False
+
+    def is_rolled_back_by(self, error: BaseException) -> bool:
+        """Whether the database rolls the whole transaction back by itself on such an error: a full disk, say."""
+        return self.next_step(error) is not None or self.is_interrupt(error)
 
     def still_holds(self, database: Database) -> bool:
         """Whether the transaction (where there is one) is still open; asks no server."""
@@ -214,9 +237,10 @@ def run_commit_callbacks(database: Database) -> None:
 class TransactionEnded(ConfigurationError):
     """What a migration ran ended the batch's transaction, or replaced its connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, behind: BaseException | None = None) -> None:
+        failed = f" Behind that it failed: {type(behind).__name__}: {behind}" if behind is not None else ""
         super().__init__(
-            "The batch's transaction ended in the middle of it.",
+            f"The batch's transaction ended in the middle of it.{failed}",
             "take COMMIT, ROLLBACK, close() and executescript() out of the migration (migrator.script() runs "
             "several statements safely), look at the schema, then run python -m ormmigrate status.",
         )
@@ -238,9 +262,9 @@ def quoted(database: Database, name: str) -> str:
     return opening + name.replace(closing, closing * 2) + closing
 
 
-def end_quietly(action: str, database: Database, statement: str) -> None:
+def end_quietly(action: str, database: Database, statement: str, params: Sequence[Any] = ()) -> None:
     """Run a statement that tidies up; its failure is logged and never hides the first error."""
     try:
-        database.execute_sql(statement)
+        database.execute_sql(statement, params)
     except PeeweeException as error:
         logger.warning("%s failed: %s", action, error)

@@ -132,7 +132,7 @@ class Engine:
         there = {
             (tuple(index.columns), index.unique)
             for index in self.database.get_indexes(operation.table)
-            if " WHERE " not in (index.sql or "").upper()  # of some rows
+            if "WHERE" not in (index.sql or "").upper().split()  # of some rows
         }
         for index in table_indexes(operation):
             if (index.columns, index.unique) not in there:
@@ -240,7 +240,20 @@ class Engine:
         names = ", ".join(map(self.quoted, keys))
         match = " AND ".join(f"{self.quoted(key)} = {self.database.param}" for key in keys)
         for row in self.database.execute_sql(f"SELECT {names} FROM {self.quoted(table)}").fetchall():
-            self.database.execute_sql(f"{assign} WHERE {match}", (default_of(field), *row))
+            cursor = self.database.execute_sql(f"{assign} WHERE {match}", (default_of(field), *row))
+            self.check_filled(table, row, cursor.rowcount)
+
+    def check_filled(self, table: str, key: Sequence[Any], row_count: int) -> None:
+        """Each row has to be found again by its key; one that is not would be left without a value.
+
+        Raises:
+            ConfigurationError
+        """
+        if row_count != 1:
+            raise ConfigurationError(
+                f"A row of {table} was not found again by its key {tuple(key)!r} ({row_count} were).",
+                "add the column with null=True, and fill it with one UPDATE: migrator.sql(...).",
+            )
 
     def row_keys(self, table: str) -> list[str]:
         """Columns by which a row can be found."""

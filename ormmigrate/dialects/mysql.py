@@ -10,12 +10,12 @@ from peewee import Database, PeeweeException
 
 from ormmigrate.connection import held_open, internals, stand_in
 from ormmigrate.dialects.base import Dialect, end_quietly
+from ormmigrate.dialects.mysql_confined import Confined
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterator, Mapping
 
     from ormmigrate.dialects.base import ColumnFacts
     from ormmigrate.dialects.engine import Engine
@@ -25,6 +25,7 @@ logger = logging.getLogger("ormmigrate")
 NO_SUCH_TABLE, BAD_FIELD = 1146, 1054
 IN_TRANSACTION, AUTOCOMMIT = 1, 2  # SERVER_STATUS_IN_TRANS, SERVER_STATUS_AUTOCOMMIT of the protocol
 LOCK_NAME_MAX_LENGTH = 64
+SETTINGS = "SELECT @@foreign_key_checks, @@unique_checks, @@sql_mode"
 HOLDER = (
     "SELECT CONCAT('connection ', id, ', user ', user, ', from ', host, ', for ', time, ' s') "
     "FROM information_schema.processlist WHERE id = IS_USED_LOCK(%s)"
@@ -86,26 +87,41 @@ class MySQLDialect(Dialect):
             raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0])
         thread_id = database.execute_sql("SELECT CONNECTION_ID()").fetchone()[0]
         connection = database.connection()
+        settings = database.execute_sql(SETTINGS).fetchone()
         try:
             with held_open(database):
                 yield
         finally:
+            # A dump sets these for its session, and a pool would hand the session on.
+            if not database.is_closed() and database.connection() is connection:
+                restore = "SET foreign_key_checks = %s, unique_checks = %s, sql_mode = %s"
+                end_quietly("Restoring the session", database, restore, settings)
             self._release(database, connection, name, thread_id)
 
     @contextmanager
     def step(self, database: Database) -> Iterator[None]:
-        """Around one migration: what it left open must not swallow the history's rows."""
-        yield
-        status = getattr(database.connection(), "server_status", AUTOCOMMIT)
-        if status & IN_TRANSACTION:
-            database.execute_sql("ROLLBACK")
-        if not status & AUTOCOMMIT:
-            database.execute_sql("SET autocommit = 1")
-        if status & IN_TRANSACTION:
+        """Around one migration: what it left open must swallow neither the history's rows nor the application's."""
+        try:
+            yield
+        except BaseException:
+            self._end_what_is_open(database)
+            raise
+        if self._end_what_is_open(database):
             raise ConfigurationError(
                 "The migration left a transaction open, and what it had changed in it was rolled back.",
                 "end what you begin: with migrator.database.atomic(): ..., or COMMIT in the script.",
             )
+
+    def _end_what_is_open(self, database: Database) -> bool:
+        """Roll back an open transaction and switch autocommit on again; whether there was one."""
+        if database.is_closed():
+            return False
+        status = getattr(database.connection(), "server_status", AUTOCOMMIT)
+        if status & IN_TRANSACTION:
+            end_quietly("ROLLBACK", database, "ROLLBACK")
+        if not status & AUTOCOMMIT:
+            end_quietly("Switching autocommit on", database, "SET autocommit = 1")
+        return bool(status & IN_TRANSACTION)
 
     def _release(self, database: Database, connection: object, name: str, thread_id: int) -> None:
         """Give the lock back; where the connection is gone, end the server's side of it, which holds the lock."""
@@ -154,41 +170,6 @@ class MySQLDialect(Dialect):
         from ormmigrate.dialects.mysql_engine import MySQLEngine
 
         return MySQLEngine(self, database)
-
-
-class Confined:
-    """A connection that refuses statements which name another database: USE confines only the others."""
-
-    def __init__(self, connection: Any, others: Sequence[str]) -> None:
-        self._connection, self._others = connection, others
-
-    def cursor(self, *arguments: Any) -> ConfinedCursor:
-        return ConfinedCursor(self._connection.cursor(*arguments), self._others)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-
-class ConfinedCursor:
-    def __init__(self, cursor: Any, others: Sequence[str]) -> None:
-        self._cursor, self._others = cursor, others
-
-    def execute(self, statement: str, params: Any = None) -> Any:
-        text = statement.replace("`", "").lower()
-        for other in self._others:
-            # What is only looked up may be: peewee's own introspection asks information_schema.
-            if f"{other.lower()}." in text and other.lower() != "information_schema":
-                raise ConfigurationError(
-                    f"This statement names the database {other}, which a replay must not reach: {statement}",
-                    "leave the name of the database out of the statement; it is that of the connection.",
-                )
-        return self._cursor.execute(statement, params)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cursor, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._cursor)
 
 
 def _lock_name(database: Database) -> str:

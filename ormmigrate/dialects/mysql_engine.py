@@ -7,7 +7,7 @@ change of type is refused when the column has anything that MODIFY would lose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,7 @@ from ormmigrate.dialects.engine import (
     table_indexes,
 )
 from ormmigrate.dialects.mysql_definition import definitions, outside_parentheses, saying_null, without_null
+from ormmigrate.errors import ConfigurationError
 from ormmigrate.operations import (
     AddColumn,
     AddColumnDefault,
@@ -106,6 +107,20 @@ class MySQLEngine(Engine):
 
     def _is_mariadb(self) -> bool:
         return "mariadb" in self.database.execute_sql("SELECT VERSION()").fetchone()[0].lower()
+
+    def row_keys(self, table: str) -> list[str]:
+        keys = super().row_keys(table)
+        types = self.dialect.columns(self.database, table)
+        floating = [key for key in keys if types[key.lower()][0].startswith(("float", "double"))]
+        if floating:
+            raise ConfigurationError(
+                f"Rows of {table} cannot be found again by {', '.join(floating)}, a floating-point number.",
+                "add the column with null=True, and fill it with one UPDATE: migrator.sql(...).",
+            )
+        return keys
+
+    def check_filled(self, table: str, key: Sequence[Any], row_count: int) -> None:
+        """The server counts only rows that got another value: nothing can be learned from that."""
 
     def rename_column(self, operation: RenameColumn) -> None:
         kind = "mariadb" if self._is_mariadb() else "mysql"

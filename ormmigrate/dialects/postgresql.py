@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from ormmigrate.dialects.base import ColumnFacts
     from ormmigrate.dialects.engine import Engine
 
-IDLE, UNKNOWN = 0, 4  # libpq's PQtransactionStatus, as both drivers give it
+IDLE, IN_ERROR, UNKNOWN = 0, 3, 4  # libpq's PQtransactionStatus, as both drivers give it
 UNDEFINED_TABLE, UNDEFINED_COLUMN, LOCK_NOT_AVAILABLE = "42P01", "42703", "55P03"
 
+SESSION_SETTINGS = ("search_path", "session_replication_role")
+SESSION = "SELECT current_setting('search_path'), current_setting('session_replication_role')"
 HOLDER = """
 SELECT 'process ' || a.pid || ', user ' || coalesce(a.usename, '?')
     || coalesce(', from ' || host(a.client_addr), '') || ', since ' || date_trunc('second', a.xact_start)
@@ -110,6 +112,19 @@ class PostgresqlDialect(Dialect):
                 ) from error
             raise
         run_commit_callbacks(database)
+
+    @contextmanager
+    def step(self, database: Database) -> Iterator[None]:
+        # A script made by pg_dump empties the search_path, and the history would be looked for elsewhere.
+        before = database.execute_sql(SESSION).fetchone()
+        with super().step(database):
+            yield
+        for (name, value), now in zip(zip(SESSION_SETTINGS, before), database.execute_sql(SESSION).fetchone()):
+            if now != value:
+                database.execute_sql("SELECT set_config(%s, %s, false)", (name, value))
+
+    def is_aborted(self, database: Database) -> bool:
+        return self._status(database) == IN_ERROR
 
     def _lock(self, database: Database, timeout_s: float) -> None:
         query = "SELECT current_setting('lock_timeout'), current_schema()"

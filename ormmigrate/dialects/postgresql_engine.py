@@ -60,7 +60,7 @@ class PostgresqlEngine(Engine):
         self.sql(Sql(f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {literal}"))
 
     def row_keys(self, table: str) -> list[str]:
-        return super().row_keys(table) or ["ctid"]
+        return super().row_keys(table) or ["tableoid", "ctid"]
 
     def shared_with(self, table: str, column: str) -> list[str]:
         return [name for (name,) in self.database.execute_sql(SHARED, (self.quoted(table), column)).fetchall()]

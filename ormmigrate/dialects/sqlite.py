@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Virtual-machine instructions between looks for Ctrl-C: some milliseconds.
 INTERRUPT_STEPS = 200_000
 BUSY_MS = 200
+ALLOW, DENY, ATTACH = 0, 1, 24  # SQLITE_OK, SQLITE_DENY, SQLITE_ATTACH (sqlite.org/c3ref/c_alter_table.html)
 BUSY_PAUSE_S = 0.01
 ROWS_EXPLAINED = 500
 
@@ -38,7 +39,9 @@ class SqliteDialect(Dialect):
 
     def lives_in_connection(self, database: Database) -> bool:
         path = str(database.database)
-        return path in (":memory:", "") or path.startswith("file::memory:") or "mode=memory" in path
+        return (
+            path in (":memory:", "") or path.startswith("file::memory:") or "mode=memory" in path or "vfs=memdb" in path
+        )
 
     def exists(self, database: Database) -> bool:
         path = os.fspath(database.database)
@@ -97,7 +100,7 @@ class SqliteDialect(Dialect):
 
     def is_busy(self, error: BaseException) -> bool:
         return isinstance(error, OperationalError) and (
-            "database is locked" in str(error) or "database table is locked" in str(error)
+            "database is locked" in str(error) or "table is locked" in str(error) or "schema is locked" in str(error)
         )  # fmt: skip
 
     def plain_tables(self, database: Database) -> set[str]:
@@ -117,6 +120,13 @@ class SqliteDialect(Dialect):
         if "malformed" in text:
             return "restore the database from a backup; python -m ormmigrate up then brings it forward."
         return None
+
+    def has_user_tables(self, database: Database, history: str) -> bool:
+        query = (
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+            "AND name <> ? LIMIT 1"
+        )
+        return database.execute_sql(query, (history,)).fetchone() is not None
 
     def has_table(self, database: Database, table: str) -> bool:
         # A look-up by name, where sqlite_master would be read from end to end.
@@ -228,6 +238,8 @@ class SqliteDialect(Dialect):
                 internals(database)._add_conn_hooks(connection)
             # As in a batch; the application's own pragmas may have switched them on.
             connection.execute("PRAGMA foreign_keys = OFF")
+            # ATTACH and VACUUM INTO would reach real files.
+            connection.set_authorizer(lambda action, *_: DENY if action == ATTACH else ALLOW)
             with stand_in(database, connection):
                 yield
         finally:
@@ -320,6 +332,7 @@ def _settings(database: Database) -> Iterator[None]:
     """
     had_keys = database.execute_sql("PRAGMA foreign_keys").fetchone()[0]
     busy_ms = database.execute_sql("PRAGMA busy_timeout").fetchone()[0]
+    legacy = database.execute_sql("PRAGMA legacy_alter_table").fetchone()[0]
     try:
         database.execute_sql("PRAGMA foreign_keys = OFF")
         if database.execute_sql("PRAGMA foreign_keys").fetchone()[0]:
@@ -328,12 +341,14 @@ def _settings(database: Database) -> Iterator[None]:
                 "call register_models() before the application begins one.",
             )
         database.execute_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
+        # Left on, it makes ALTER break triggers silently.
+        database.execute_sql("PRAGMA legacy_alter_table = OFF")
         yield
     finally:
         if not database.is_closed():
-            # Pragmas survive ROLLBACK. Legacy renaming left on would make later ALTERs break triggers.
+            # Pragmas survive ROLLBACK.
             end_quietly("Resetting writable_schema", database, "PRAGMA writable_schema = OFF")
-            end_quietly("Resetting legacy_alter_table", database, "PRAGMA legacy_alter_table = OFF")
+            end_quietly("Restoring legacy_alter_table", database, f"PRAGMA legacy_alter_table = {legacy}")
             end_quietly("Restoring the busy timeout", database, f"PRAGMA busy_timeout = {busy_ms}")
             end_quietly("Restoring foreign keys", database, f"PRAGMA foreign_keys = {had_keys}")
 

@@ -58,8 +58,16 @@ class SqliteEngine(Engine):
         return f'DROP TABLE temp."{SCRATCH_TABLE}"'
 
     def row_keys(self, table: str) -> list[str]:
-        # WITHOUT ROWID tables always have a primary key.
-        return super().row_keys(table) or ["rowid"]
+        # A primary key may hold NULL in SQLite (sqlite.org/lang_createtable.html#the_primary_key), rowid never.
+        columns = self.dialect.columns(self.database, table)
+        for name in ("rowid", "_rowid_", "oid"):
+            if name not in columns:
+                try:
+                    self.database.execute_sql(f"SELECT {name} FROM {quoted(table)} LIMIT 0")
+                except OperationalError:
+                    break  # WITHOUT ROWID, whose key never holds NULL
+                return [name]
+        return super().row_keys(table)
 
     def add_column(self, operation: AddColumn) -> None:
         if operation.field.null or operation.allow_not_null or operation.field.default is None:

@@ -96,7 +96,7 @@ def _in_text(operation: Operation, before: str, after: str) -> list[str]:
     elif operation.kind == "drop_column_default":
         is_meant = not inserted and "DEFAULT" in (removed + removed).upper()
     else:
-        is_meant = True
+        is_meant = texts(before) == texts(after)
     return [] if is_meant else ["change other parts of CREATE TABLE"]
 
 
@@ -132,6 +132,11 @@ def _stands_at(definition: str, place: int, words: str) -> bool:
     end = place + len(words)
     before, after = definition[place - 1 : place] if place else "", definition[end : end + 1]
     return definition[place:end].upper() == words.upper() and not (before + after).strip(" ,)").strip()
+
+
+def texts(statement: str) -> list[str]:
+    """What stands in single quotes."""
+    return statement.split("'")[1::2]
 
 
 def squeezed(text: str) -> str:
