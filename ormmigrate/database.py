@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 
 import peewee
 from peewee import DeferredForeignKey
@@ -11,17 +10,16 @@ from peewee import DeferredForeignKey
 from ormmigrate.connection import inner
 from ormmigrate.errors import ConfigurationError, MigrationError
 from ormmigrate.report import Report
-from ormmigrate.runner import LOCK_TIMEOUT_S, Runner
+from ormmigrate.runner import LOCK_TIMEOUT_S, Runner, is_binding_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any, Literal
 
     from ormmigrate.events import Observer
 
 logger = logging.getLogger("ormmigrate")
-_binds_only = False
 
 
 class Database(peewee.DatabaseProxy):
@@ -112,7 +110,7 @@ class Database(peewee.DatabaseProxy):
             MigrationFailed, IntegrityCheckFailed, LockTimeout: the batch was rolled back.
         """
         chosen = self._bound(models)
-        if _binds_only:
+        if is_binding_only():
             return Report()
         try:
             report = self.migrations.up(models=chosen)
@@ -199,14 +197,3 @@ def _database(found: object) -> peewee.Database:
 def _described(database: peewee.Database | peewee.Proxy) -> str:
     found = database.obj if isinstance(database, peewee.Proxy) else database
     return "an uninitialized proxy" if found is None else f"{type(found).__name__} {found.database}"
-
-
-@contextmanager
-def binding_only() -> Iterator[None]:
-    """Inside, register_models() binds and does nothing else: the command line imports the application so."""
-    global _binds_only
-    before, _binds_only = _binds_only, True
-    try:
-        yield
-    finally:
-        _binds_only = before

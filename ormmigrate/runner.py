@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT_S = 60.0
 logger = logging.getLogger("ormmigrate")
+_binds_only = False
 
 
 class Runner:
@@ -95,6 +96,8 @@ class Runner:
         """
         if to is not None:
             self.registries.find(to)
+        if is_binding_only():
+            return Report()
         began = time.perf_counter()
         with self._connected() as (database, dialect):
             if self._is_current(database, dialect, models):
@@ -297,3 +300,19 @@ class Runner:
             from ormmigrate.events import NothingPending, notify
 
             notify(self.observers, NothingPending(len(self.registries.migrations)))
+
+
+def is_binding_only() -> bool:
+    """Whether the application is being imported by the command line."""
+    return _binds_only
+
+
+@contextmanager
+def binding_only() -> Iterator[None]:
+    """Inside, register_models() binds and up() does nothing: the command line imports the application so."""
+    global _binds_only
+    before, _binds_only = _binds_only, True
+    try:
+        yield
+    finally:
+        _binds_only = before

@@ -452,3 +452,13 @@ def test_durations_and_numbers_are_in_words() -> None:
 def test_every_mark_has_a_plain_form() -> None:
     assert all(plain.isascii() for _, plain, _ in MARKS.values())
     assert len({mark for mark, _, _ in MARKS.values()}) == len({plain for _, plain, _ in MARKS.values()}) == len(MARKS)
+
+
+def test_an_application_that_migrates_when_it_is_imported_is_not_migrated_by_asking(project: Project) -> None:
+    module = next(project.root.rglob("db.py"), None) or next(
+        path for path in project.root.rglob("*.py") if "Database(" in path.read_text()
+    )
+    module.write_text(module.read_text() + "\ndb.register_models([])\ndb.migrations.up()\n")
+    project.run("status")
+    assert project.tables() == set()
+    assert "Applied 3 migrations" in project.done("up")

@@ -50,8 +50,8 @@ class Invocation:
             ConfigurationError: it is not found, cannot be imported, or the URL names no database.
         """
         from ormmigrate.application import load_application, load_settings
-        from ormmigrate.database import binding_only
         from ormmigrate.environments import environment_named
+        from ormmigrate.runner import binding_only
 
         settings = load_settings(Path.cwd(), os.environ, self.app)
         with binding_only():
