@@ -90,7 +90,7 @@ class Batch:
                 self._sync(models)
                 self._check_integrity(before)
         except PeeweeException as error:
-            wrapped = failures.outside_of_migrations(error, effects_are_kept=self.dialect.effects_are_kept())
+            wrapped = failures.outside_of_migrations(error, self.dialect)
             self._tell(BatchFailed(wrapped))
             raise wrapped from error
         except BaseException as error:
@@ -115,10 +115,11 @@ class Batch:
         """Change the history and nothing else, under the lock; `change` is given the rows."""
         try:
             with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
-                self._upgrade_history()
-                change(history.read(self.database, self.dialect))
+                rows = history.read(self.database, self.dialect)
+                self._upgrade_history(rows)
+                change(rows)
         except PeeweeException as error:
-            raise failures.outside_of_migrations(error, effects_are_kept=self.dialect.effects_are_kept()) from error
+            raise failures.outside_of_migrations(error, self.dialect) from error
 
     # -- planning ---------------------------------------------------------------------------
 
@@ -128,16 +129,15 @@ class Batch:
         rows = history.read(self.database, self.dialect)
         self._refuse_what_is_wrong(rows)
         plan = planner(rows, has_tables)
-        self._upgrade_history()
+        self._upgrade_history(rows)
         return plan, rows
 
     def _refuse_what_is_wrong(self, rows: Sequence[AppliedMigration]) -> None:
         for text in raise_or_warn(errors_in(self.registries, rows, self.checksums), self.environment):
             self._warn(text)
 
-    def _upgrade_history(self) -> None:
+    def _upgrade_history(self, rows: Sequence[AppliedMigration]) -> None:
         """Run the built-in migrations that are pending; each is idempotent, and all are recorded afterwards."""
-        rows = history.read(self.database, self.dialect)
         todo = pending(builtin, rows)
         for migration in todo:
             migration.up(LiveMigrator(self.database, self.dialect, lambda *_: None))
@@ -172,7 +172,7 @@ class Batch:
 
     def _adoption_of(self, migration: BaseMigration) -> Callable[[list[str]], None]:
         """Note an adopted table at once where a kill would leave it adopted: a later down() must not drop it."""
-        if not self.dialect.effects_are_kept():
+        if self.dialect.transactional_ddl:
             return lambda _: None
         return lambda adopted: history.update(self.database, migration.key, {"details": {"adopted": adopted}})
 
@@ -217,8 +217,8 @@ class Batch:
             self._tell(MigrationApplied(plan.direction, step.migration.label, duration_ms))
 
     def _apply(self, step: Step, number: int, began: float) -> None:
-        keeps_effects = self.dialect.effects_are_kept()
-        if keeps_effects:
+        is_recorded_first = not self.dialect.transactional_ddl
+        if is_recorded_first:
             self._record(step.migration, number=number, duration_ms=0.0, state=RUNNING)
         try:
             step.run()
@@ -226,7 +226,7 @@ class Batch:
             raise self._failed(step, error, self.applied) from error
         duration_ms = (time.perf_counter() - began) * 1000
         details = {"adopted": step.migrator.adopted} if step.migrator.adopted else {}
-        if keeps_effects:
+        if is_recorded_first:
             values = {"state": DONE, "duration_ms": duration_ms, "details": details}
             history.update(self.database, step.migration.key, values)
         else:
@@ -234,7 +234,7 @@ class Batch:
         self.applied.append(step.migration.label)
 
     def _revert(self, step: Step) -> None:
-        if self.dialect.effects_are_kept():
+        if not self.dialect.transactional_ddl:
             history.update(self.database, step.migration.key, {"state": RUNNING})
         try:
             step.run()
@@ -247,7 +247,7 @@ class Batch:
         """What to raise where a migration raised: the one place where a database's error is wrapped."""
         if self.dialect.is_interrupt(error):
             return KeyboardInterrupt()
-        if self.dialect.effects_are_kept():
+        if not self.dialect.transactional_ddl:
             effects = step.migrator.effects()
             self._note_effects(step, effects)
             outcome, advice = failures.kept(step.migration.label, effects, earlier)

@@ -127,10 +127,9 @@ class Database(peewee.DatabaseProxy):
         mine = inner(self)
         unbound = []
         for model in chosen:
-            bound = model._meta.database
-            if bound is None:
+            if model._meta.database is None:
                 unbound.append(model)
-            elif (bound.obj if isinstance(bound, peewee.Proxy) else bound) is not mine:
+            elif (bound := model._meta.get_database_instance()) is not mine:
                 raise ConfigurationError(
                     f"The model {model.__name__} belongs to another database ({_described(bound)}).",
                     "register it with that one, or derive it from db.Model of this one.",
@@ -194,6 +193,5 @@ def _database(found: object) -> peewee.Database:
     return found
 
 
-def _described(database: peewee.Database | peewee.Proxy) -> str:
-    found = database.obj if isinstance(database, peewee.Proxy) else database
-    return "an uninitialized proxy" if found is None else f"{type(found).__name__} {found.database}"
+def _described(database: peewee.Database | peewee.DatabaseProxy | None) -> str:
+    return "an uninitialized proxy" if database is None else f"{type(database).__name__} {database.database}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ormmigrate.dialects.base import TransactionEnded
+from ormmigrate.dialects.base import Dialect, TransactionEnded
 from ormmigrate.errors import ConfigurationError, MigrationError, MigrationFailed, settling_advice
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import BaseMigration
@@ -49,12 +49,12 @@ def kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[st
     return outcome, f"{settling_advice(label)} Until then every start refuses with UnfinishedMigration."
 
 
-def outside_of_migrations(error: Exception, *, effects_are_kept: bool) -> MigrationError:
+def outside_of_migrations(error: Exception, dialect: Dialect) -> MigrationError:
     """A database's error from COMMIT, say, or from creating a model's table."""
     kept = "This database cannot roll back DDL: what had been done stays, and the history says how far it came."
     return MigrationError(
         f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n"
-        f"  {kept if effects_are_kept else ROLLED_BACK}",
+        f"  {ROLLED_BACK if dialect.transactional_ddl else kept}",
         "correct the cause and start again; if the connection was lost, look first at what was committed: "
         "python -m ormmigrate status.",
     )

@@ -119,27 +119,25 @@ class LiveMigrator(Migrator):
         began = time.perf_counter()
         outcome = self._run(operation)
         duration_ms = (time.perf_counter() - began) * 1000
-        if outcome is not None and outcome.adopted:
+        self.current = outer
+        if outcome.adopted:
             self.adopted.append(outcome.adopted)
             self.on_adopted(self.adopted)
-        self.current = outer
-        if outcome is not None and outcome.adopted:
             self._note(f"adopt the table {outcome.adopted}, which was there before")
-        elif not isinstance(operation, GROUPS) and not (isinstance(operation, Sql) and not _has_effect(operation.text)):
+        elif not isinstance(operation, (*GROUPS, Sql)) or (isinstance(operation, Sql) and _has_effect(operation.text)):
             self._note(operation)
         if not isinstance(outer, AlterTable):
             # A group is told as the one operation that it is meant to be.
             self.on_operation(operation, tuple(self._statements[first:]), duration_ms)
 
-    def _run(self, operation: Operation) -> Outcome | None:
-        if isinstance(operation, Run):
-            if self._calls_functions:
-                operation.function(self)
-            return None
+    def _run(self, operation: Operation) -> Outcome:
         if isinstance(operation, AlterTable):
             self.replay(operation.changes)
-            return None
-        return self.engine.run(operation)
+        elif not isinstance(operation, Run):
+            return self.engine.run(operation)
+        elif self._calls_functions:
+            operation.function(self)
+        return Outcome()
 
     def replay(self, operations: Sequence[Operation]) -> None:
         """Run operations that were recorded."""

@@ -95,7 +95,7 @@ class Invocation:
         from ormmigrate.connection import inner
         from ormmigrate.dialects import dialect_of
 
-        if dialect_of(inner(self.application)).effects_are_kept():
+        if not dialect_of(inner(self.application)).transactional_ddl:
             return (
                 "Interrupted. This database cannot roll back DDL: what had taken effect stays.",
                 "python -m ormmigrate status says where it stands, and what to do.",

@@ -30,7 +30,7 @@ class Dialect:
     """The questions; a subclass for each kind of database has the answers."""
 
     name: ClassVar[str]
-    #: Whether DDL can be rolled back.
+    #: Whether DDL can be rolled back; where it cannot, a failed batch leaves what it had done.
     transactional_ddl: ClassVar[bool] = True
     #: Whether a table may name another in a foreign key before that one exists.
     allows_forward_references: ClassVar[bool] = False
@@ -102,7 +102,7 @@ class Dialect:
 
     def has_user_tables(self, database: Database, history: str) -> bool:
         """Whether there is a table beside the history; views and what extensions bring do not count."""
-        return bool({self.folded(name) for name in database.get_tables()} - {self.folded(history)})
+        raise NotImplementedError
 
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         """The tables and views of a schema, folded."""
@@ -123,10 +123,6 @@ class Dialect:
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         """The columns of a table by folded name; of a temporary one where that is asked for."""
         raise NotImplementedError
-
-    def server_version(self, database: Database) -> str:
-        version = database.server_version
-        return ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
 
     def let_hold_any_text(self, database: Database, table: str) -> None:
         """Make a table hold every character, where that depends on a setting: the history keeps sources."""
@@ -204,10 +200,6 @@ class Dialect:
     def quick_check(self, database: Database) -> Sequence[str]:
         """What the database's own check finds broken; only where it has one."""
         return ()
-
-    def effects_are_kept(self) -> bool:
-        """Whether a failed batch leaves what it had done."""
-        return not self.transactional_ddl
 
 
 @contextmanager

@@ -10,13 +10,9 @@ from ormmigrate.dialects import script
 BEHIND_NULL = ("DEFAULT", "COMMENT", "CHECK")
 
 
-def tokens(text: str) -> Iterator[str]:
+def tokens(text: str) -> list[str]:
     """Words, quoted texts, comments, and each other character for itself."""
-    position = 0
-    while position < len(text):
-        end, _ = script.token_at(text, position, script.GRAMMARS["MySQL"])
-        yield text[position:end]
-        position = end
+    return [token for _, token in script.tokens(text, "MySQL")]
 
 
 def definitions(create_table: str) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -105,6 +106,15 @@ class _Body:
         if self._grammar.sql_bodies:
             self._parentheses += {"(": 1, ")": -1}.get(word, 0)
             self._is_atomic = self._is_atomic or (self._before, self._last) == ("BEGIN", "ATOMIC")
+
+
+def tokens(text: str, dialect: str) -> Iterator[tuple[int, str]]:
+    """Words, quoted texts and names, comments, and each other character for itself, with where they stand."""
+    position = 0
+    while position < len(text):
+        end, _ = token_at(text, position, GRAMMARS[dialect])
+        yield position, text[position:end]
+        position = end
 
 
 def token_at(text: str, position: int, grammar: Grammar) -> tuple[int, bool]:

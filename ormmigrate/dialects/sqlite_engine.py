@@ -38,7 +38,7 @@ from ormmigrate.operations import (
 NATIVE_DROP_COLUMN = (3, 35, 0)
 REBUILT_NAME = "__tmp__"  # what playhouse appends, and drops if it is there
 
-
+#: What a rebuild does to one column.
 ColumnOperation = TypeVar(
     "ColumnOperation", AddNotNull, DropNotNull, AddColumnDefault, DropColumnDefault, AlterColumnType
 )
@@ -162,11 +162,10 @@ class SqliteEngine(Engine):
 
     def alter_column_type(self, operation: AlterColumnType) -> None:
         self.refuse_cast(operation)
-        self._refuse_unknown_columns(operation, operation.table, [operation.column])
+        operation = self._as_written(operation)
         field = ddl.prepared(operation.field, operation.table, operation.column)
         there = self.dialect.columns(self.database, operation.table)
         _, field.null, _ = there[self.dialect.folded_column(operation.column)]
-        operation = self._as_written(operation)
         # playhouse writes the name itself, and expects a field that has none yet.
         field.name = field.column_name = None
         with self._watched(operation, operation.table, operation.column):

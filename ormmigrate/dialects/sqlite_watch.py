@@ -11,6 +11,7 @@ from typing import Any
 
 from peewee import Database, PeeweeException
 
+from ormmigrate.dialects.script import tokens
 from ormmigrate.dialects.sqlite import quoted
 from ormmigrate.operations import AddColumn, AddColumnDefault, DropColumn, Operation
 
@@ -24,8 +25,7 @@ CHANGES = {
     "alter_column_type": "type",
 }
 WATCHED_WORDS = ("CHECK", "COLLATE", "GENERATED", "AUTOINCREMENT", "DEFERRABLE", "CONSTRAINT", "REFERENCES", "CONFLICT")
-CLOSING = {"'": "'", '"': '"', "`": "`", "[": "]"}
-QUOTES = """"`[]"""
+NAME_QUOTES = ('"', "`", "[")
 
 
 @dataclass(frozen=True)
@@ -115,40 +115,24 @@ def changed_part(before: str, after: str) -> tuple[str, str]:
 
 def find_outside(definition: str, words: str) -> int | None:
     """Where words stand in a column's definition, outside texts, names in quotes and parentheses; case is ignored."""
-    depth, quote = 0, ""
-    for place, character in enumerate(definition):
-        if quote:
-            quote = "" if character == quote else quote
-            continue
-        if not depth and _stands_at(definition, place, words):
+    depth = 0
+    for place, token in tokens(definition, "SQLite"):
+        end = place + len(words)
+        if not depth and definition[place:end].upper() == words.upper() and definition[end : end + 1] in ("", " ", ","):
             return place
-        if character in CLOSING:
-            quote = CLOSING[character]
-        depth += (character == "(") - (character == ")")
+        depth += (token == "(") - (token == ")")
     return None
-
-
-def _stands_at(definition: str, place: int, words: str) -> bool:
-    end = place + len(words)
-    before, after = definition[place - 1 : place] if place else "", definition[end : end + 1]
-    return definition[place:end].upper() == words.upper() and not (before + after).strip(" ,)").strip()
 
 
 def texts(statement: str) -> list[str]:
     """What stands in single quotes."""
-    return statement.split("'")[1::2]
+    return [token for _, token in tokens(statement, "SQLite") if token.startswith("'")]
 
 
-def squeezed(text: str) -> str:
+def squeezed(statement: str) -> str:
     """A statement without spaces and quotes of names, which a rebuild spells anew; texts stay as they are."""
-    kept = []
-    in_text = False
-    for character in text:
-        if character == "'":
-            in_text = not in_text
-        if in_text or not (character.isspace() or character in QUOTES):
-            kept.append(character)
-    return "".join(kept)
+    kept = [token for _, token in tokens(statement, "SQLite") if not token.isspace()]
+    return "".join(token[1:-1] if token[0] in NAME_QUOTES and len(token) > 1 else token for token in kept)
 
 
 def read_facts(database: Database, table: str) -> TableFacts:
