@@ -37,7 +37,7 @@ NEEDLESS = (
     *("click", "rich", "playhouse", "unittest", "argparse"),
     *(f"ormmigrate.{name}" for name in ("batch", "checksum", "cli", "migrator", "operations", "project", "replay")),
     *(f"ormmigrate.{name}" for name in ("status", "sync", "tables")),
-    *(f"ormmigrate.dialects.{name}" for name in ("ddl", "engine", "script", "sqlite_engine", "violations")),
+    *(f"ormmigrate.dialects.{name}" for name in ("ddl", "engine", "script", "sqlite.engine", "violations")),
 )
 CLOCK = """\
 start    In one process, everything imported and the registry built: a new Database, 10 models bound, open the

@@ -15,6 +15,7 @@ from ormmigrate.version import VERSION as __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ormmigrate.database import Database
+    from ormmigrate.dialects.sqlite.migrator import SqliteMigrator
     from ormmigrate.errors import (
         BackupError,
         ChecksumMismatch,
@@ -64,6 +65,7 @@ __all__ = [
     "RegistryError",
     "Report",
     "Runner",
+    "SqliteMigrator",
     "Status",
     "UnfinishedMigration",
     "UnknownDependency",
@@ -82,6 +84,7 @@ _HOMES = {
     "Registry": "registry",
     "Report": "report",
     "Runner": "runner",
+    "SqliteMigrator": "dialects.sqlite.migrator",
     "Status": "status",
     "reference": "migration",
 }

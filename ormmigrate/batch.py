@@ -14,6 +14,7 @@ from ormmigrate import failures, history
 from ormmigrate.checksum import checksums_of, fingerprint_of
 from ormmigrate.connection import batch_lock
 from ormmigrate.dialects.base import Dialect, ensure_still_held
+from ormmigrate.dialects.engine import Outcome
 from ormmigrate.dialects.violations import Violation, new_violations
 from ormmigrate.environments import Environment
 from ormmigrate.errors import IntegrityCheckFailed
@@ -180,12 +181,13 @@ class Batch:
         connection = self.database.connection()
         return lambda: ensure_still_held(self.dialect, self.database, connection)
 
-    def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, tuple[str, ...], float], None]:
+    def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, Outcome, tuple[str, ...], float], None]:
         is_heard = bool(self.observers) or logger.isEnabledFor(logging.DEBUG)
 
-        def tell(operation: Operation, sql: tuple[str, ...], duration_ms: float) -> None:
+        def tell(operation: Operation, outcome: Outcome, sql: tuple[str, ...], duration_ms: float) -> None:
             if is_heard:
-                self._tell(OperationRun(migration.label, operation.describe(), sql, duration_ms))
+                words, strategy, rows = operation.describe(), outcome.strategy, outcome.rows_rewritten
+                self._tell(OperationRun(migration.label, words, sql, duration_ms, strategy, rows))
 
         return tell
 

@@ -60,6 +60,11 @@ def _rebuild(cls: type[MigrationError], args: tuple[str, str], facts: dict[str, 
     return error
 
 
+def retyped(error: MigrationError, cls: type[MigrationError]) -> MigrationError:
+    """The same error, as a class that those catch too who know nothing of this package."""
+    return _rebuild(cls, error.args, error.__dict__)
+
+
 def listed(items: Iterable[object], limit: int = 10) -> str:
     """`a, b, c and 4 more`."""
     texts = [str(item) for item in items]

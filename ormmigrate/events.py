@@ -43,12 +43,20 @@ class MigrationStarted(Event):
 
 @dataclass(frozen=True)
 class OperationRun(Event):
-    """One operation, in words, with the SQL that it came to."""
+    """One operation, in words, with the SQL that it came to.
+
+    Attributes:
+        strategy: on SQLite, how it was done: `native` (its own ALTER), `in place` (an edit of the schema) or
+            `rebuild` (of the table); None for SQL of the migration's own, and on other databases.
+        rows_rewritten: the rows that were written anew for it.
+    """
 
     migration: str
     operation: str
     sql: tuple[str, ...]
     duration_ms: float
+    strategy: str | None = None
+    rows_rewritten: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ def notify(observers: Iterable[Observer], event: Event) -> None:
 def log(event: Event) -> None:
     """Write an event to `logging.getLogger("ormmigrate")`: batches at INFO, operations at DEBUG."""
     if isinstance(event, OperationRun):
-        logger.debug("%s: %s (%.1f ms)", event.migration, event.operation, event.duration_ms)
+        way = f", {event.strategy}, {event.rows_rewritten} rows rewritten" if event.strategy else ""
+        logger.debug("%s: %s (%.1f ms%s)", event.migration, event.operation, event.duration_ms, way)
     elif isinstance(event, BatchPlanned):
         verb = "Applying" if event.direction == "up" else "Taking back"
         logger.info("%s %d migrations (%s).", verb, len(event.migrations), event.environment)

@@ -38,7 +38,7 @@ class LiveMigrator(Migrator):
         self,
         database: Database,
         dialect: Dialect,
-        on_operation: Callable[[Operation, tuple[str, ...], float], None],
+        on_operation: Callable[[Operation, Outcome, tuple[str, ...], float], None],
         *,
         keep: Sequence[str] = (),
         calls_functions: bool = True,
@@ -128,10 +128,10 @@ class LiveMigrator(Migrator):
             self._note(operation)
         if not isinstance(outer, AlterTable):
             # A group is told as the one operation that it is meant to be.
-            self.on_operation(operation, tuple(self._statements[first:]), duration_ms)
+            self.on_operation(operation, outcome, tuple(self._statements[first:]), duration_ms)
 
     def _run(self, operation: Operation) -> Outcome:
-        if isinstance(operation, AlterTable):
+        if isinstance(operation, AlterTable) and not self.engine.runs_groups:
             self.replay(operation.changes)
         elif not isinstance(operation, Run):
             return self.engine.run(operation)
@@ -154,4 +154,4 @@ def _is_told(operation: Operation, statement: str) -> bool:
     """Whether a statement is worth telling: what an operation of ours only looks up is not."""
     if isinstance(operation, (Sql, Script, Run)):
         return True
-    return not statement.lstrip().upper().startswith(LOOK_UPS)
+    return not statement.lstrip().upper().startswith((*LOOK_UPS, *CONTROL, "EXPLAIN"))

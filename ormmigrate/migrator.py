@@ -72,8 +72,8 @@ class TableMigrator:
     def drop_not_null(self, column: str) -> None:
         self._perform(DropNotNull(self._table, column))
 
-    def add_column_default(self, column: str, default: Any) -> None:
-        self._perform(AddColumnDefault(self._table, column, default))
+    def add_column_default(self, column: str, default: Any, *, replaces: Any = None) -> None:
+        self._perform(AddColumnDefault(self._table, column, default, replaces))
 
     def drop_column_default(self, column: str, *, default: Any = None) -> None:
         self._perform(DropColumnDefault(self._table, column, default))
@@ -96,8 +96,16 @@ class TableMigrator:
     def add_constraint(self, name: str, constraint: Node) -> None:
         self._perform(AddConstraint(self._table, name, constraint))
 
-    def drop_constraint(self, name: str, *, constraint: Node | None = None) -> None:
-        self._perform(DropConstraint(self._table, name, constraint))
+    def drop_constraint(
+        self, name: str | None = None, *, columns: Sequence[str] = (), constraint: Node | None = None
+    ) -> None:  # fmt: skip
+        if (name is None) == (not columns):
+            raise ConfigurationError(
+                f"drop_constraint on {self._table} has to know which constraint: "
+                + ("its name or its columns, not both." if columns else "neither a name nor columns were given."),
+                'write drop_constraint(table, "name"), or drop_constraint(table, columns=("email",)).',
+            )
+        self._perform(DropConstraint(self._table, name, constraint, columns=_columns(columns)))
 
     def add_unique(self, *column_names: str) -> None:
         self._perform(AddUnique(self._table, column_names))
@@ -247,9 +255,13 @@ class Migrator:
         """Allow NULL."""
         self._of(table).drop_not_null(column)
 
-    def add_column_default(self, table: str, column: str, default: Any) -> None:
-        """Give a column a default in the database: a constant, SQL("now()"), or a text that ends in ) or '."""
-        self._of(table).add_column_default(column, default)
+    def add_column_default(self, table: str, column: str, default: Any, *, replaces: Any = None) -> None:
+        """Give a column a default in the database: a constant, SQL("now()"), or a text that ends in ) or '.
+
+        Args:
+            replaces: the default that it had, where it had one: then `down` gives that back.
+        """
+        self._of(table).add_column_default(column, default, replaces=replaces)
 
     def drop_column_default(self, table: str, column: str, *, default: Any = None) -> None:
         """Take a column's default away. With the `default` that it had it can be reversed."""
@@ -273,15 +285,26 @@ class Migrator:
         self._of(table).drop_index(index_name, columns=columns, unique=unique)
 
     def add_constraint(self, table: str, name: str, constraint: Node) -> None:
-        """Add a named constraint: Check(...) or SQL(...). Not on SQLite below 3.53."""
+        """Add a named constraint: Check(...), or SQL("UNIQUE (...)")."""
         self._of(table).add_constraint(name, constraint)
 
-    def drop_constraint(self, table: str, name: str, *, constraint: Node | None = None) -> None:
-        """Drop a constraint. With the `constraint` that it was it can be reversed."""
-        self._of(table).drop_constraint(name, constraint=constraint)
+    def drop_constraint(
+        self,
+        table: str,
+        name: str | None = None,
+        *,
+        columns: Sequence[str] = (),
+        constraint: Node | None = None,
+    ) -> None:
+        """Drop a constraint: CHECK, UNIQUE or a foreign key. With the `constraint` that it was it can be reversed.
+
+        Args:
+            columns: in place of a name, the columns that it is about, all of them. SQLite only.
+        """
+        self._of(table).drop_constraint(name, columns=columns, constraint=constraint)
 
     def add_unique(self, table: str, *column_names: str) -> None:
-        """Require columns to be unique together, by a constraint called `uniq_column_column`. Not on SQLite."""
+        """Require columns to be unique together, by a constraint called `uniq_column_column`."""
         self._of(table).add_unique(*column_names)
 
     def add_foreign_key_constraint(
@@ -295,7 +318,7 @@ class Migrator:
         constraint_name: str | None = None,
         rel_schema: str | None = None,
     ) -> None:
-        """Make a column that is there refer to `rel.rel_column`. Not on SQLite."""
+        """Make a column that is there refer to `rel.rel_column`."""
         self._of(table).add_foreign_key_constraint(
             column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
         )

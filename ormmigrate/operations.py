@@ -22,8 +22,13 @@ WRITE_DOWN = "write down(), or leave the migration in place and put the correcti
 
 def index_name(table: str, columns: Sequence[str]) -> str:
     """The name that playhouse.migrate gives an index: `table_column_column`, cut and hashed over 64."""
-    name: str = peewee._truncate_constraint_name("_".join((table, *columns)))  # type: ignore[attr-defined]
-    return name
+    return constraint_name("_".join((table, *columns)))
+
+
+def constraint_name(name: str) -> str:
+    """A name as peewee cuts it: hashed where it is over 64."""
+    cut: str = peewee._truncate_constraint_name(name)  # type: ignore[attr-defined]
+    return cut
 
 
 def field_words(value: Field) -> str:
@@ -36,6 +41,11 @@ def field_words(value: Field) -> str:
     if value.default is not None:
         words.append(f"default {getattr(value.default, '__name__', repr(value.default))}")
     return ", ".join(words).replace("primary_key", "primary key")
+
+
+def default_words(value: Any) -> str:
+    """A default of the database: an expression as it is written, a constant as Python shows it."""
+    return str(value.sql) if isinstance(value, peewee.SQL) else repr(value)
 
 
 def _target_words(value: ForeignKeyField) -> str:
@@ -216,11 +226,14 @@ class AddColumnDefault(Operation):
     table: str
     column: str
     default: Any
+    replaces: Any = None
 
     def describe(self) -> str:
-        return f"set the default of {self.table}.{self.column} to {self.default!r}"
+        return f"set the default of {self.table}.{self.column} to {default_words(self.default)}"
 
     def reverse(self) -> tuple[Operation, ...]:
+        if self.replaces is not None:
+            return (AddColumnDefault(self.table, self.column, self.replaces, replaces=self.default),)
         return (DropColumnDefault(self.table, self.column, default=self.default),)
 
 
@@ -287,7 +300,7 @@ class DropIndex(Operation):
 class AddConstraint(Operation):
     kind = "add_constraint"
     table: str
-    name: str
+    name: str | None
     constraint: Node
 
     def describe(self) -> str:
@@ -320,17 +333,21 @@ class DropConstraint(Operation):
     kind = "drop_constraint"
     advice = "name what it was: migrator.drop_constraint(table, name, constraint=Check(...)); or write down()."
     table: str
-    name: str
+    name: str | None
     constraint: Node | None = None
     replaces: Operation | None = None
+    columns: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        return f"drop the constraint {self.name} of {self.table}"
+        which = self.name or f"of ({', '.join(self.columns)})"
+        return f"drop the constraint {which} of {self.table}"
 
     def reverse(self) -> tuple[Operation, ...] | None:
         if self.replaces is not None:
             return (self.replaces,)
-        return None if self.constraint is None else (AddConstraint(self.table, self.name, self.constraint),)
+        if self.constraint is None:
+            return None
+        return (AddConstraint(self.table, self.name, self.constraint),)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from peewee import Database
 
 from ormmigrate.dialects.base import Dialect
+from ormmigrate.dialects.engine import Outcome
 from ormmigrate.errors import MigrationFailed
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import BaseMigration
@@ -33,7 +34,7 @@ def operations_of(
 
 
 def _replay(database: Database, dialect: Dialect, migration: BaseMigration, performed: list[Performed]) -> None:
-    def keep(operation: Operation, sql: tuple[str, ...], duration_ms: float) -> None:
+    def keep(operation: Operation, outcome: Outcome, sql: tuple[str, ...], duration_ms: float) -> None:
         performed.append((operation, sql))
 
     migrator = LiveMigrator(database, dialect, keep, calls_functions=False)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import FILE, KINDS, MARIA, MEMORY, PG, Place, place_of
+from places import FILE, KINDS, MARIA, MEMORY, NEWEST, PG, Place, place_of
 
 from ormmigrate import Database
 
@@ -16,7 +16,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield found
 
 
-@pytest.fixture(params=[MEMORY, FILE, PG])
+@pytest.fixture(params=[MEMORY, FILE, NEWEST, PG])
 def transactional_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place where DDL can be rolled back."""
     with place_of(request.param, tmp_path) as found:
@@ -33,6 +33,13 @@ def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pla
 @pytest.fixture(params=[PG, MARIA])
 def server_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place on a server."""
+    with place_of(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(params=[FILE, NEWEST])
+def sqlite_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A place in an SQLite file, for Python's own SQLite and for the newest."""
     with place_of(request.param, tmp_path) as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""Places for databases: one fixture, four kinds, each test with a schema or database of its own."""
+"""Places for databases: one fixture, five kinds, each test with a schema or database of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import peewee
 import pytest
+from playhouse.apsw_ext import APSWDatabase
 
 from ormmigrate import Database
 from ormmigrate.urls import database_from_url
@@ -20,8 +21,8 @@ POSTGRESQL = os.environ.get("ORMMIGRATE_TEST_POSTGRESQL", "postgresql://postgres
 MYSQL = os.environ.get("ORMMIGRATE_TEST_MYSQL", "mysql://root@127.0.0.1:3306/test")
 REQUIRED = os.environ.get("ORMMIGRATE_TEST_SERVERS") == "required"
 
-MEMORY, FILE, PG, MARIA = "sqlite-memory", "sqlite-file", "postgresql", "mysql"
-KINDS = (MEMORY, FILE, PG, MARIA)
+MEMORY, FILE, NEWEST, PG, MARIA = "sqlite-memory", "sqlite-file", "sqlite-newest", "postgresql", "mysql"
+KINDS = (MEMORY, FILE, NEWEST, PG, MARIA)
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Place:
 
     @property
     def is_sqlite(self) -> bool:
-        return self.kind in (MEMORY, FILE)
+        return self.kind in (MEMORY, FILE, NEWEST)
 
     def database(self, migrations: object = (), **options: object) -> Database:
         """A Database of ours on this place; in `test`, models are compared with their tables."""
         options.setdefault("environment", "test")
-        database = Database(self.url, migrations=migrations, **options)
+        # Python's own SQLite is what it was built with; the package apsw carries the newest.
+        target = APSWDatabase(self.url.removeprefix("sqlite:///")) if self.kind == NEWEST else self.url
+        database = Database(target, migrations=migrations, **options)
         if self.is_sqlite:
             # As an application that cares would have it.
             database.obj.init(database.obj.database, pragmas={"foreign_keys": 1})
@@ -63,7 +66,7 @@ def place_of(kind: str, folder: Path) -> Iterator[Place]:
     """A fresh, empty place; gone afterwards. Skips the test where there is no server, unless it is required."""
     if kind == MEMORY:
         yield Place(kind, "sqlite:///:memory:")
-    elif kind == FILE:
+    elif kind in (FILE, NEWEST):
         yield Place(kind, f"sqlite:///{folder / 'app.db'}")
     elif kind == PG:
         with _schema() as url:

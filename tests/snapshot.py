@@ -81,6 +81,8 @@ def _sqlite(database: peewee.Database) -> list[tuple[Any, ...]]:
         if kind != "table":
             found.append((kind, name, text))
             continue
+        # No pragma tells of these.
+        found.append((name, "checks", text.upper().count("CHECK")))
         quoted = '"' + name.replace('"', '""') + '"'
         for pragma in ("table_xinfo", "foreign_key_list", "index_list"):
             details = database.execute_sql(f"PRAGMA {pragma}({quoted})").fetchall()

@@ -31,10 +31,21 @@ LAYERS = (
         "dialects.base",
         "dialects.ddl",
     ),
-    ("dialects.sqlite", "dialects.postgresql", "dialects.mysql"),
+    ("dialects.sqlite.tokens", "dialects.sqlite.values"),
+    ("dialects.sqlite.dialect", "dialects.postgresql", "dialects.mysql"),
     ("dialects.engine",),
-    ("dialects.sqlite_watch",),
-    ("dialects.sqlite_engine", "dialects.postgresql_engine", "dialects.mysql_engine"),
+    ("dialects.postgresql_engine", "dialects.mysql_engine"),
+    # SQLite, from what reads a table to what changes it.
+    ("dialects.sqlite.definition",),
+    ("dialects.sqlite.edits", "dialects.sqlite.tables"),
+    ("dialects.sqlite.drafts",),
+    ("dialects.sqlite.words", "dialects.sqlite.sought", "dialects.sqlite.findings"),
+    ("dialects.sqlite.rewriting", "dialects.sqlite.using", "dialects.sqlite.drafting"),
+    ("dialects.sqlite.index_names", "dialects.sqlite.strategies"),
+    ("dialects.sqlite.grouping",),
+    ("dialects.sqlite.engine",),
+    ("dialects.sqlite.migrator",),
+    ("dialects.sqlite",),
     ("dialects",),
     ("history",),
     ("migrations",),
@@ -59,7 +70,7 @@ PURE = [name for layer in LAYERS[: LAYERS.index(("report",)) + 1] for name in la
 PURE += ["listing", "naming", "layout", "registration"]
 #: Imported when they are first needed, and so allowed to stand later than who imports them.
 LAZY = {
-    ("dialects.sqlite", "dialects.sqlite_engine"),
+    ("dialects.sqlite.dialect", "dialects.sqlite.engine"),
     ("dialects.postgresql", "dialects.postgresql_engine"),
     ("dialects.mysql", "dialects.mysql_engine"),
 }

@@ -7,7 +7,7 @@ from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerF
 from places import Place, quoted
 from snapshot import HISTORY, rows
 
-from ormmigrate import BaseMigration, Database, IntegrityCheckFailed, MigrationFailed, reference
+from ormmigrate import BaseMigration, Database, IntegrityCheckFailed, reference
 
 
 class Create(BaseMigration):
@@ -273,32 +273,6 @@ def test_triggers_survive_a_rebuild_in_their_order_and_do_not_fire_during_it(fil
     assert database.execute_sql("SELECT count(*) FROM log").fetchone() == (0,)
     names = database.execute_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid").fetchall()
     assert names == [("zebra",), ("ape",)]
-
-
-@pytest.mark.parametrize(
-    ("table", "lost"),
-    [
-        ("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT) STRICT", "options"),
-        ("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT) WITHOUT ROWID", "options"),
-        ("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT)", "sequence"),
-    ],
-)
-def test_what_a_rebuild_would_lose_is_refused_and_rolled_back(file_place: Place, table: str, lost: str):
-    class Change(BaseMigration):
-        id = "20240102_000000_change"
-
-        def up(self, migrator):
-            migrator.add_column_default("t", "a", "b")
-
-    database = sqlite_with_rows(file_place)
-    database.execute_sql(table)
-    database.execute_sql("INSERT INTO t (id, a) VALUES (5, 'x')")
-    database.execute_sql("DELETE FROM t")
-    migrated = Database(database.obj, migrations=[Create, Change])
-    with pytest.raises(MigrationFailed, match=lost):
-        migrated.register_models([])
-    text = "SELECT sql FROM sqlite_master WHERE name = 't'"
-    assert database.execute_sql(text).fetchone() == (table,)
 
 
 ODD_TABLES = {

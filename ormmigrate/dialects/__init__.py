@@ -28,7 +28,7 @@ def dialect_of(database: Database) -> Dialect:
             "migrate through a plain database on the same file first: Runner(SqliteDatabase(path), registry).up().",
         )
     if isinstance(database, SqliteDatabase):
-        from ormmigrate.dialects.sqlite import SqliteDialect
+        from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 
         return SqliteDialect()
     if type(database).__name__.endswith("CockroachDatabase"):

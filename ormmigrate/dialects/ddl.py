@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from peewee import (
     SCOPE_VALUES,
@@ -13,6 +14,7 @@ from peewee import (
     EnclosedNodeList,
     Entity,
     Field,
+    FieldDatabaseHook,
     ForeignKeyField,
     Model,
     Node,
@@ -98,6 +100,9 @@ def prepared(field: Field, table: str, column: str, columns: object = None) -> F
         )
     ready = field.clone()
     ready.name = ready.column_name = column
+    if isinstance(ready, FieldDatabaseHook):
+        hooked: Any = ready
+        hooked._db_hook(None)  # what becoming a model's would do, so that it can convert its default
     if isinstance(ready, ForeignKeyField):
         _resolve(ready, table, columns if isinstance(columns, dict) else {})
     return ready

@@ -48,9 +48,13 @@ class Outcome:
     """How an operation went.
 
     Attributes:
+        strategy: which way it was done, where there are several: `native`, `in place` or `rebuild`.
+        rows_rewritten: the rows that had to be written anew for it.
         adopted: the table that was there already, with the same columns, and was taken as it is.
     """
 
+    strategy: str | None = None
+    rows_rewritten: int = 0
     adopted: str | None = None
 
 
@@ -61,6 +65,8 @@ class Engine:
     """Runs operations on one database; a method for each kind, a subclass for each dialect."""
 
     migrator_class: ClassVar[type[playhouse.SchemaMigrator]] = playhouse.SchemaMigrator
+    #: Whether a group of changes is more to it than the changes one by one.
+    runs_groups: ClassVar[bool] = False
 
     def __init__(self, dialect: Dialect, database: Database) -> None:
         self.dialect = dialect
@@ -177,15 +183,17 @@ class Engine:
             if field.sequence and self.database.sequences and not self.database.sequence_exists(field.sequence):
                 self.database.execute_sql(f'CREATE SEQUENCE "{field.sequence}"')
 
-    def drop_table(self, operation: DropTable) -> None:
+    def drop_table(self, operation: DropTable) -> Outcome | None:
         self.playhouse.drop_table(operation.table, safe=operation.safe, cascade=operation.cascade).run()
+        return None
 
-    def rename_table(self, operation: RenameTable) -> None:
+    def rename_table(self, operation: RenameTable) -> Outcome | None:
         self.playhouse.rename_table(operation.table, operation.new_name).run()
+        return None
 
     # -- columns ----------------------------------------------------------------------------
 
-    def add_column(self, operation: AddColumn) -> None:
+    def add_column(self, operation: AddColumn) -> Outcome | None:
         field = self.prepared(operation)
         if not field.null and field.default is None and not operation.allow_not_null:
             raise self.unsupported(
@@ -201,6 +209,7 @@ class Engine:
             self.fill(operation.table, operation.column, field)
             self.forbid_null(operation)
         self.finish_column(operation, field)
+        return None
 
     def prepared(self, operation: AddColumn) -> Field:
         return ddl.prepared(operation.field, operation.table, operation.column)
@@ -262,9 +271,10 @@ class Engine:
     def quoted(self, name: str) -> str:
         return quoted(self.database, name)
 
-    def drop_column(self, operation: DropColumn) -> None:
+    def drop_column(self, operation: DropColumn) -> Outcome | None:
         self.refuse_shared_indexes(operation)
         self.playhouse.drop_column(operation.table, operation.column, cascade=operation.cascade).run()
+        return None
 
     def refuse_shared_indexes(self, operation: DropColumn) -> None:
         """Databases drop what is not the column's alone silently with it: indexes, and on PostgreSQL more."""
@@ -285,12 +295,14 @@ class Engine:
             if len(index.columns) > 1 and folded(column) in map(folded, filter(None, index.columns))
         ]
 
-    def rename_column(self, operation: RenameColumn) -> None:
+    def rename_column(self, operation: RenameColumn) -> Outcome | None:
         self.playhouse.rename_column(operation.table, operation.column, operation.new_name).run()
+        return None
 
-    def alter_column_type(self, operation: AlterColumnType) -> None:
+    def alter_column_type(self, operation: AlterColumnType) -> Outcome | None:
         field = ddl.prepared(operation.field, operation.table, operation.column)
         self.playhouse.alter_column_type(operation.table, operation.column, field, cast=operation.cast).run()
+        return None
 
     def refuse_cast(self, operation: AlterColumnType) -> None:
         """Only PostgreSQL has ALTER ... TYPE ... USING."""
@@ -301,28 +313,32 @@ class Engine:
                 "leave it out, and change the values with migrator.sql('UPDATE ...') before or after.",
             )
 
-    def add_not_null(self, operation: AddNotNull) -> None:
+    def add_not_null(self, operation: AddNotNull) -> Outcome | None:
         self.playhouse.add_not_null(operation.table, operation.column).run()
+        return None
 
-    def drop_not_null(self, operation: DropNotNull) -> None:
+    def drop_not_null(self, operation: DropNotNull) -> Outcome | None:
         self.playhouse.drop_not_null(operation.table, operation.column).run()
+        return None
 
-    def add_column_default(self, operation: AddColumnDefault) -> None:
+    def add_column_default(self, operation: AddColumnDefault) -> Outcome | None:
         self.playhouse.add_column_default(operation.table, operation.column, operation.default).run()
+        return None
 
-    def drop_column_default(self, operation: DropColumnDefault) -> None:
+    def drop_column_default(self, operation: DropColumnDefault) -> Outcome | None:
         self.playhouse.drop_column_default(operation.table, operation.column).run()
+        return None
 
     # -- indexes and constraints ------------------------------------------------------------
 
-    def add_index(self, operation: AddIndex) -> None:
+    def add_index(self, operation: AddIndex) -> Outcome | None:
         if operation.using is None and operation.where is None and operation.nulls_distinct is None:
             # What playhouse comes to, at a third of the time: most operations of a long history are these.
             columns = ", ".join(map(self.quoted, operation.columns))
             unique = "UNIQUE " if operation.unique else ""
             name, table = self.quoted(operation.index), self.quoted(operation.table)
             self.sql(Sql(f"CREATE {unique}INDEX {name} ON {table} ({columns})"))
-            return
+            return None
         self.send_rendered(
             self.playhouse.add_index(
                 operation.table,
@@ -334,20 +350,27 @@ class Engine:
                 name=operation.name,
             )
         )
+        return None
 
-    def drop_index(self, operation: DropIndex) -> None:
+    def drop_index(self, operation: DropIndex) -> Outcome | None:
         self.playhouse.drop_index(operation.table, operation.index).run()
+        return None
 
-    def add_constraint(self, operation: AddConstraint) -> None:
+    def add_constraint(self, operation: AddConstraint) -> Outcome | None:
         self.send_rendered(self.playhouse.add_constraint(operation.table, operation.name, operation.constraint))
+        return None
 
-    def add_unique(self, operation: AddUnique) -> None:
+    def add_unique(self, operation: AddUnique) -> Outcome | None:
         self.playhouse.add_unique(operation.table, *operation.columns).run()
+        return None
 
-    def drop_constraint(self, operation: DropConstraint) -> None:
+    def drop_constraint(self, operation: DropConstraint) -> Outcome | None:
+        if operation.name is None:
+            raise self.unsupported(operation, f"On {self.dialect.name} every constraint has a name.", "say it.")
         self.playhouse.drop_constraint(operation.table, operation.name).run()
+        return None
 
-    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> None:
+    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> Outcome | None:
         self.playhouse.add_foreign_key_constraint(
             operation.table,
             operation.column,
@@ -358,9 +381,11 @@ class Engine:
             constraint_name=operation.constraint_name,
             rel_schema=operation.rel_schema,
         ).run()
+        return None
 
-    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> None:
+    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> Outcome | None:
         self.playhouse.drop_foreign_key_constraint(operation.table, operation.column).run()
+        return None
 
     # -- text -----------------------------------------------------------------------------------
 

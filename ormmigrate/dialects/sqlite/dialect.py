@@ -12,6 +12,8 @@ from peewee import Database, DatabaseError, OperationalError, PeeweeException
 
 from ormmigrate.connection import internals, stand_in
 from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction, run_commit_callbacks
+from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.values import rows_shown
 from ormmigrate.errors import ConfigurationError, LockTimeout, MigrationError
 
 TYPE_CHECKING = False
@@ -86,8 +88,7 @@ class SqliteDialect(Dialect):
     # -- reading ----------------------------------------------------------------------------
 
     def folded(self, name: str) -> str:
-        # SQLite folds ASCII alone (sqlite3StrICmp).
-        return name.lower() if name.isascii() else "".join(c.lower() if c.isascii() else c for c in name)
+        return folded(name)
 
     def start_query(self, history: str) -> str:
         return (
@@ -246,7 +247,7 @@ class SqliteDialect(Dialect):
             connection.close()
 
     def engine(self, database: Database) -> Engine:
-        from ormmigrate.dialects.sqlite_engine import SqliteEngine
+        from ormmigrate.dialects.sqlite.engine import SqliteEngine
 
         return SqliteEngine(self, database)
 
@@ -259,17 +260,20 @@ class SqliteDialect(Dialect):
         return self._explained(database, found)
 
     def _violations_by_table(self, database: Database) -> list[Violation]:
-        from ormmigrate.dialects.violations import Violation
-
         violations: list[Violation] = []
         for (table,) in database.execute_sql("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            try:
-                found = database.execute_sql(f"PRAGMA foreign_key_check({quoted(table)})").fetchall()
-            except OperationalError as error:
-                violations.append(Violation(table, "", (), (), str(error)))
-            else:
-                violations += self._explained(database, found)
+            violations += self.table_violations(database, table)
         return violations
+
+    def table_violations(self, database: Database, table: str) -> list[Violation]:
+        """Rows of one table that refer to nothing; a key that does not fit its parent is one without values."""
+        from ormmigrate.dialects.violations import Violation
+
+        try:
+            found = database.execute_sql(f"PRAGMA foreign_key_check({quoted(table)})").fetchall()
+        except OperationalError as error:
+            return [Violation(table, "", (), (), str(error))]
+        return self._explained(database, found)
 
     def _explained(self, database: Database, found: Sequence[Any]) -> list[Violation]:
         """(table, rowid, parent, number of the key) with the values that the row refers with."""
@@ -318,11 +322,6 @@ def _attaching_nothing(database: Database) -> Iterator[None]:
         internals(database)._attached = attached
 
 
-def quoted(name: str) -> str:
-    """An identifier in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 @contextmanager
 def _settings(database: Database) -> Iterator[None]:
     """Foreign keys off and the busy timeout set, and both as before in the end.
@@ -363,12 +362,12 @@ def _values(
 ) -> dict[int | None, tuple[str, ...]]:
     """The values of those columns by rowid; nothing for tables without rowid."""
     known = [rowid for rowid in rowids if rowid is not None]
-    names = ", ".join(quoted(column) for column in columns)
+    names = ["rowid", *map(quoted, columns)]
     values: dict[int | None, tuple[str, ...]] = {}
     for start in range(0, len(known), ROWS_EXPLAINED):
         some = known[start : start + ROWS_EXPLAINED]
         marks = ", ".join("?" * len(some))
-        query = f"SELECT rowid, {names} FROM {quoted(table)} WHERE rowid IN ({marks})"
-        for row in database.execute_sql(query, some).fetchall():
-            values[row[0]] = tuple(map(repr, row[1:]))
+        rest = f"FROM {quoted(table)} WHERE rowid IN ({marks})"
+        for row in rows_shown(database, names, rest, some):
+            values[int(row[0])] = tuple(row[1:])
     return values

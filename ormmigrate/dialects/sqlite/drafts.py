@@ -1,0 +1,464 @@
+"""What an operation makes of a table: its text, its columns, and where rows that are there take their values. Pure.
+
+A draft is a value, so that any number of operations on one table are one draft, and cost one rewrite at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ormmigrate.dialects.sqlite import edits
+from ormmigrate.dialects.sqlite.definition import (
+    ColumnDefinition,
+    Constraint,
+    TableDefinition,
+    UnreadableTable,
+    read_table,
+    uses,
+)
+from ormmigrate.dialects.sqlite.tables import Column, Table, nearest
+from ormmigrate.dialects.sqlite.tokens import folded, significant, squeezed, unquoted
+
+STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
+
+
+class Refused(Exception):
+    """An operation that must not be done; nothing was touched."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.advice = advice
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What rows that are there must fulfil, because the draft is stricter than the table.
+
+    Attributes:
+        kind: NOT NULL, CHECK or UNIQUE.
+        columns: which; of a CHECK none.
+        expression: of a CHECK.
+    """
+
+    kind: str
+    columns: tuple[str, ...] = ()
+    expression: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A table as it shall be.
+
+    Attributes:
+        table: the table as it is.
+        text: CREATE TABLE as it shall be.
+        columns: as SQLite must understand them then.
+        kept: by folded name, what each column that is there already is called now.
+        filled: by folded name, the expression that gives a new column its value in rows that are there; a new
+            column without one is left to its default.
+        must_rewrite: whether rows as they are stored would be read as something else under the new text.
+        demands: what the rows must fulfil.
+        adds_key: whether there is a foreign key that was not there.
+    """
+
+    table: Table
+    text: str
+    columns: tuple[Column, ...]
+    kept: Mapping[str, str]
+    filled: Mapping[str, str] = field(default_factory=dict)
+    must_rewrite: bool = False
+    demands: tuple[Demand, ...] = ()
+    adds_key: bool = False
+
+    @property
+    def definition(self) -> TableDefinition:
+        return read_table(self.text)
+
+    @property
+    def is_changed(self) -> bool:
+        return self.text != self.table.text
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            Refused: there is none; the most similar name is said.
+        """
+        for column in self.columns:
+            if folded(column.name) == folded(name):
+                return column
+        there = [column.name for column in self.columns]
+        similar = nearest(name, there)
+        raise Refused(
+            f"The table {self.table.name} has no column {name}; it has {', '.join(there)}.",
+            f"did you mean {similar}?" if similar else "correct the name.",
+        )
+
+    def changing(self, column: Column, **facts: object) -> tuple[Column, ...]:
+        changed = replace(column, **facts)  # type: ignore[arg-type]
+        return tuple(changed if one is column else one for one in self.columns)
+
+
+def draft_of(table: Table) -> Draft:
+    """A table with nothing changed yet.
+
+    Raises:
+        Refused: its CREATE TABLE cannot be read.
+    """
+    try:
+        _ = table.definition
+    except UnreadableTable as error:
+        raise Refused(
+            f"CREATE TABLE of {table.name} is written in a way that cannot be read: {error}.",
+            "look at its text: SELECT sql FROM sqlite_master. If SQLite accepts it, that is a fault of this package.",
+        ) from error
+    kept = {folded(column.name): column.name for column in table.columns}
+    return Draft(table, table.text, table.columns, kept)
+
+
+# -- columns ------------------------------------------------------------------------------------
+
+
+def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
+    """Add a column.
+
+    Args:
+        words: its definition.
+        value: the expression for rows that are there; None leaves it to its default.
+    """
+    if any(folded(column.name) == folded(name) for column in draft.columns):
+        raise Refused(
+            f"The table {draft.table.name} has a column {name} already.",
+            "take the operation out, or give the column another name.",
+        )
+    text = edits.add_column(draft.definition, words)
+    definition = read_table(text)
+    column = definition.columns[-1]
+    _check_type(definition, definition.type_of(column))
+    if column.of_kind("PRIMARY KEY"):
+        raise Refused(
+            "A primary key cannot be added to a table that has rows.",
+            "create a table with the key, copy the rows with migrator.sql(...), and rename it.",
+        )
+    added = column_of(definition, column)
+    demands = [Demand("CHECK", (), definition.inner_of(check)) for check in column.of_kind("CHECK")]
+    return replace(
+        draft,
+        text=text,
+        columns=(*draft.columns, added),
+        filled={**draft.filled, folded(name): value} if value is not None else draft.filled,
+        must_rewrite=draft.must_rewrite or value is not None or not can_be_appended(definition, column),
+        demands=(*draft.demands, *demands),
+        adds_key=draft.adds_key or bool(column.of_kind("FOREIGN KEY")),
+    )
+
+
+def column_of(definition: TableDefinition, column: ColumnDefinition) -> Column:
+    """What SQLite must say of a column that was written just now; not of one in the primary key."""
+    default = column.of_kind("DEFAULT")
+    generated = column.of_kind("GENERATED")
+    hidden = 0
+    if generated:
+        is_stored = definition.text[generated[0].start : generated[0].end].upper().endswith("STORED")
+        hidden = 3 if is_stored else 2
+    type_ = definition.type_of(column)
+    return Column(
+        column.name,
+        unquoted(type_),
+        bool(column.of_kind("NOT NULL")),
+        definition.inner_of(default[-1]) if default else None,
+        0,
+        hidden,
+    )
+
+
+def can_be_appended(definition: TableDefinition, column: ColumnDefinition) -> bool:
+    """Whether SQLite's ADD COLUMN takes it (sqlite.org/lang_altertable.html#altertabaddcol)."""
+    if column.of_kind("UNIQUE") or column_of(definition, column).hidden == 3:
+        return False
+    default = column.of_kind("DEFAULT")
+    words = definition.inner_of(default[-1]).upper() if default else "NULL"
+    if words.startswith(("(", "CURRENT_")):
+        return False
+    return words != "NULL" or not column.of_kind("NOT NULL") or bool(column.of_kind("GENERATED"))
+
+
+def drop_column(draft: Draft, name: str) -> Draft:
+    """Drop a column with what is its own; whether something else uses it was asked before."""
+    column = draft.column(name)
+    if len(draft.columns) == 1:
+        raise Refused(
+            f"{column.name} is the only column of {draft.table.name}.", "drop the table instead: migrator.drop_table()."
+        )
+    text = draft.text
+    while own := own_constraints(read_table(text), column.name):
+        text = edits.drop_constraint(read_table(text), own[0])
+    definition = read_table(text)
+    key = folded(column.name)
+    return replace(
+        draft,
+        text=edits.drop_column(definition, definition.column(column.name)),
+        columns=tuple(one for one in draft.columns if one is not column),
+        kept={new: old for new, old in draft.kept.items() if new != key},
+        filled={new: value for new, value in draft.filled.items() if new != key},
+        demands=tuple(demand for demand in draft.demands if column.name not in demand.columns),
+        must_rewrite=True,
+    )
+
+
+def own_constraints(definition: TableDefinition, column: str) -> list[Constraint]:
+    """The constraints of the table that are about one column alone."""
+    names = [one.name for one in definition.columns]
+    return [
+        constraint
+        for constraint in definition.constraints
+        if constraint.kind in ("UNIQUE", "FOREIGN KEY", "CHECK")
+        and [name for name in names if is_about(definition, constraint, name)] == [definition.column(column).name]
+    ]
+
+
+def is_about(definition: TableDefinition, constraint: Constraint, column: str) -> bool:
+    """Whether a constraint names a column of its table."""
+    if constraint.kind in ("CHECK", "GENERATED"):
+        return uses(definition.inner_of(constraint), column)
+    is_self = constraint.target is not None and folded(constraint.target) == folded(definition.name)
+    named = constraint.columns + (constraint.target_columns if is_self else ())
+    return folded(column) in map(folded, named)
+
+
+def rename_column(draft: Draft, name: str, new_name: str) -> Draft:
+    column = draft.column(name)
+    if any(folded(one.name) == folded(new_name) for one in draft.columns if one is not column):
+        raise Refused(
+            f"The table {draft.table.name} has a column {new_name} already.",
+            "drop or rename that one first, or choose another name.",
+        )
+    definition = draft.definition
+    old, new = folded(column.name), folded(new_name)
+
+    def moved(values: Mapping[str, str]) -> dict[str, str]:
+        return {new if key == old else key: value for key, value in values.items()}
+
+    def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(new_name if folded(one) == old else one for one in names)
+
+    return replace(
+        draft,
+        text=edits.rename_column(definition, definition.column(name), new_name),
+        columns=draft.changing(column, name=new_name),
+        kept=moved(draft.kept),
+        filled=moved(draft.filled),
+        demands=tuple(replace(demand, columns=renamed(demand.columns)) for demand in draft.demands),
+    )
+
+
+def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None) -> Draft:
+    column = draft.column(name)
+    definition = draft.definition
+    _check_type(definition, type_)
+    text = edits.set_type(definition, definition.column(name), type_)
+    before = _collation_of(definition, name)
+    if collation is not None and folded(collation) != folded(before):
+        text = edits.set_collation(read_table(text), read_table(text).column(name), collation)
+    changes_reading = (
+        affinity(column.type) != affinity(type_)
+        or definition.is_strict
+        or column.key > 0
+        or column.is_generated
+        or (collation is not None and folded(collation) != folded(before))
+    )
+    is_same = squeezed(column.type).upper() == squeezed(type_).upper()
+    rewrites = changes_reading and not (is_same and text == draft.text)
+    return replace(
+        draft,
+        text=text,
+        columns=draft.changing(column, type=type_),
+        must_rewrite=draft.must_rewrite or rewrites,
+    )
+
+
+def _collation_of(definition: TableDefinition, column: str) -> str:
+    there = definition.column(column).of_kind("COLLATE")
+    return unquoted(definition.inner_of(there[-1])) if there else "BINARY"
+
+
+def _check_type(definition: TableDefinition, type_: str) -> None:
+    if definition.is_strict and folded(type_).upper() not in STRICT_TYPES:
+        raise Refused(
+            f"{definition.name} is STRICT and knows the types {', '.join(STRICT_TYPES)}; {type_ or 'none'} is not "
+            "among them.",
+            "use a field of one of these types: IntegerField, FloatField (on SQLite REAL), TextField, BlobField.",
+        )
+
+
+def affinity(type_: str) -> str:
+    """What SQLite makes of values for a column of that type (sqlite.org/datatype3.html, 3.1)."""
+    type_ = type_.upper()
+    if "INT" in type_:
+        return "INTEGER"
+    if any(part in type_ for part in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if "BLOB" in type_ or not type_:
+        return "BLOB"
+    if any(part in type_ for part in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+def add_not_null(draft: Draft, name: str) -> Draft:
+    column = draft.column(name)
+    if column.not_null:
+        return draft
+    definition = draft.definition
+    return replace(
+        draft,
+        text=edits.add_not_null(definition, definition.column(name)),
+        columns=draft.changing(column, not_null=True),
+        demands=(*draft.demands, Demand("NOT NULL", (column.name,))),
+    )
+
+
+def drop_not_null(draft: Draft, name: str) -> Draft:
+    column = draft.column(name)
+    definition = draft.definition
+    if not column.not_null:
+        return draft
+    if column.key and not definition.has_rowid:
+        raise Refused(
+            f"{column.name} is in the primary key of a table WITHOUT ROWID, where it forbids NULL by itself.",
+            "leave it, or give the table another primary key by creating it anew.",
+        )
+    return replace(
+        draft,
+        text=edits.drop_not_null(definition, definition.column(name)),
+        columns=draft.changing(column, not_null=False),
+        demands=tuple(one for one in draft.demands if one != Demand("NOT NULL", (column.name,))),
+    )
+
+
+def set_default(draft: Draft, name: str, words: str) -> Draft:
+    column = draft.column(name)
+    if column.is_generated:
+        raise Refused(
+            f"{column.name} is generated, so a default would never be used.", "take the operation out."
+        )  # fmt: skip
+    definition = draft.definition
+    return replace(
+        draft,
+        text=edits.set_default(definition, definition.column(name), words),
+        columns=draft.changing(column, default=words),
+        must_rewrite=draft.must_rewrite or not is_stored_in_every_row(draft, column),
+    )
+
+
+def drop_default(draft: Draft, name: str) -> Draft:
+    column = draft.column(name)
+    if column.default is None:
+        return draft
+    definition = draft.definition
+    return replace(
+        draft,
+        text=edits.drop_default(definition, definition.column(name)),
+        columns=draft.changing(column, default=None),
+        must_rewrite=draft.must_rewrite or not is_stored_in_every_row(draft, column),
+    )
+
+
+def is_stored_in_every_row(draft: Draft, column: Column) -> bool:
+    """Whether no row takes the column's value from the schema, as rows older than an ADD COLUMN do.
+
+    A row holds its columns up to the last one that there was when it was written. One further on that forbids
+    NULL and has no default can only have been there from the start, so all before it are held too
+    (sqlite.org/fileformat2.html#record_format).
+    """
+    if not draft.definition.has_rowid:
+        return False  # there the columns of the key come first
+    place = draft.columns.index(column)
+    return any(
+        other.not_null and other.default is None and not other.is_generated and not other.key
+        for other in draft.columns[place:]
+        if folded(other.name) in draft.kept
+    )
+
+
+# -- constraints --------------------------------------------------------------------------------
+
+
+def add_constraint(draft: Draft, words: str) -> Draft:
+    """Add a constraint of the table: `CONSTRAINT name CHECK (...)`, UNIQUE or FOREIGN KEY."""
+    try:
+        definition = read_table(edits.add_constraint(draft.definition, words))
+    except UnreadableTable as error:
+        raise Refused(f"{words} is no constraint: {error}.", "write Check('...'), or SQL('UNIQUE (...)').") from error
+    if len(definition.constraints) != len(draft.definition.constraints) + 1:
+        raise Refused(f"{words} is not one constraint.", "write Check('...'), or SQL('UNIQUE (...)').")
+    constraint = definition.constraints[-1]
+    if constraint.kind == "NAME" or constraint.kind == "PRIMARY KEY":
+        raise Refused(
+            f"{words} cannot be added to a table that is there.",
+            "create a table with the new definition, copy the rows with migrator.sql(...), and rename it.",
+        )
+    for named in draft.definition.all_constraints:
+        if constraint.name is not None and named.name is not None and folded(named.name) == folded(constraint.name):
+            raise Refused(
+                f"The table {draft.table.name} has a constraint {constraint.name} already.",
+                "drop that one first, or choose another name.",
+            )
+    columns = tuple(draft.column(name).name for name in constraint.columns)
+    demands = {
+        "CHECK": (Demand("CHECK", (), definition.inner_of(constraint)),),
+        "UNIQUE": (Demand("UNIQUE", columns),),
+    }
+    return replace(
+        draft,
+        text=definition.text,
+        demands=(*draft.demands, *demands.get(constraint.kind, ())),
+        must_rewrite=draft.must_rewrite or constraint.kind == "UNIQUE",
+        adds_key=draft.adds_key or constraint.kind == "FOREIGN KEY",
+    )
+
+
+def drop_constraint(draft: Draft, fits: Callable[[TableDefinition, Constraint], bool], wanted: str) -> Draft:
+    """Drop the one constraint that fits.
+
+    Args:
+        wanted: what is looked for, in words.
+
+    Raises:
+        Refused: there is none, or there are several.
+    """
+    definition = draft.definition
+    droppable = [one for one in definition.all_constraints if one.kind in ("CHECK", "UNIQUE", "FOREIGN KEY")]
+    found = [one for one in droppable if fits(definition, one)]
+    if len(found) != 1:
+        there = [definition.text[one.start : one.end] for one in found or droppable]
+        number = "more than one" if found else "no"
+        raise Refused(
+            f"The table {draft.table.name} has {number} {wanted}. " + ("It has: " + "; ".join(there) if there else ""),
+            "name the constraint, or the columns that it is about.",
+        )
+    constraint = found[0]
+    gone = Demand(constraint.kind, constraint.columns, definition.inner_of(constraint))
+    return replace(
+        draft,
+        text=edits.drop_constraint(definition, constraint),
+        must_rewrite=draft.must_rewrite or constraint.kind == "UNIQUE",
+        demands=tuple(
+            one
+            for one in draft.demands
+            if (one.kind, one.columns) != (gone.kind, gone.columns) or one.expression not in ("", gone.expression)
+        ),
+    )
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two pieces of SQL differ in spaces, comments, case and quotes alone."""
+    return _spelled(one) == _spelled(other)
+
+
+def _spelled(text: str) -> list[str]:
+    return [
+        token.text if token.kind == "string" else folded(unquoted(token.text)) for token in significant(text)
+    ]  # fmt: skip

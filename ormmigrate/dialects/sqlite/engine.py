@@ -1,0 +1,306 @@
+"""How each operation is done on SQLite: by its own ALTER, by an edit of the schema, or by a rebuild.
+
+SQLite's own where this version has it and it is right; an edit of the schema in place where rows as they are
+stored mean the same under the new text, and the build allows it; a rebuild otherwise. Whichever it was, the
+columns are compared with what was meant before the batch goes on, and what differs is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import playhouse.migrate as playhouse
+from peewee import Database, DatabaseError, Field, IntegrityError
+
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, Outcome, column_indexes
+from ormmigrate.dialects.sqlite import drafts, words
+from ormmigrate.dialects.sqlite.definition import UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.dialect import SqliteDialect
+from ormmigrate.dialects.sqlite.drafting import Drafter, is_filled
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused, draft_of
+from ormmigrate.dialects.sqlite.findings import check_rows
+from ormmigrate.dialects.sqlite.grouping import run_group
+from ormmigrate.dialects.sqlite.index_names import carry_over
+from ormmigrate.dialects.sqlite.rewriting import alter, edit_in_place, rename_column
+from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, Strategies, tried, undoable
+from ormmigrate.dialects.sqlite.tables import Index, Table, columns_of, indexes_of, names_of, nearest, read
+from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
+from ormmigrate.errors import UnsupportedOperation
+from ormmigrate.operations import (
+    AddColumn,
+    AddColumnDefault,
+    AddConstraint,
+    AddForeignKeyConstraint,
+    AddIndex,
+    AddNotNull,
+    AddUnique,
+    AlterColumnType,
+    AlterTable,
+    CreateTable,
+    DropColumn,
+    DropColumnDefault,
+    DropConstraint,
+    DropForeignKeyConstraint,
+    DropIndex,
+    DropNotNull,
+    DropTable,
+    Operation,
+    RenameColumn,
+    RenameTable,
+)
+
+SPARE_TABLE = "ormmigrate_old_table"
+NATIVE_DROP_COLUMN = (3, 35, 0)
+NATIVE_CONSTRAINTS = (3, 53, 0)
+
+
+class SqliteEngine(Engine):
+    """Runs operations on SQLite.
+
+    Args:
+        carries_names: whether indexes that are named by peewee's convention follow what is renamed.
+        allowed: the ways that may be used, of `strategies.STRATEGIES`; all unless a test wants to see one.
+    """
+
+    migrator_class = playhouse.SqliteMigrator
+    runs_groups = True
+
+    def __init__(
+        self,
+        dialect: SqliteDialect,
+        database: Database,
+        *,
+        carries_names: bool = True,
+        allowed: Collection[str] = STRATEGIES,
+    ) -> None:
+        super().__init__(dialect, database)
+        self.carries_names = carries_names
+        self.ways = Strategies(dialect, database, allowed)
+        self.drafter = Drafter(database, self.table)
+
+    def run(self, operation: Operation) -> Outcome:
+        try:
+            outcome = super().run(operation)
+        except Refused as error:
+            raise self.unsupported(operation, error.reason, error.advice) from error
+        except UnreadableTable as error:
+            raise self.unsupported(operation, f"What it says cannot be read: {error}.", "correct the SQL.") from error
+        return outcome
+
+    def unsupported(self, operation: Operation, reason: str, advice: str | None = None) -> UnsupportedOperation:
+        return super().unsupported(
+            operation,
+            reason,
+            advice or "create a table with the new definition, copy the rows with migrator.sql(...), and rename it.",
+        )
+
+    def _drop_scratch(self) -> str:
+        return f'DROP TABLE temp."{SCRATCH_TABLE}"'
+
+    # -- tables -----------------------------------------------------------------------------
+
+    def table(self, name: str) -> Table:
+        """A table as it is.
+
+        Raises:
+            Refused: there is none; the most similar name is said.
+        """
+        table = read(self.database, name)
+        if table is None:
+            if folded(name) in map(folded, names_of(self.database, "view")):
+                raise Refused(f"{name} is a view.", "change it with migrator.sql('DROP VIEW ...') and a new one.")
+            there = names_of(self.database, "table")
+            similar = nearest(name, there)
+            raise Refused(f"There is no table {name}.", f"did you mean {similar}?" if similar else "correct the name.")
+        if table.text.upper().startswith("CREATE VIRTUAL"):
+            raise Refused(f"{name} is a virtual table.", "its module decides what can be changed: migrator.sql(...).")
+        return table
+
+    def drop_table(self, operation: DropTable) -> Outcome:
+        if operation.cascade:
+            raise self.unsupported(operation, "SQLite has no DROP TABLE ... CASCADE.", "drop what depends on it first.")
+        if not operation.safe and not self.dialect.has_table(self.database, operation.table):
+            self.table(operation.table)
+        with undoable(self.database), unbroken(self.database, f"without the table {operation.table}"):
+            super().drop_table(operation)
+        return Outcome(NATIVE)
+
+    def create_table(self, operation: CreateTable) -> Outcome:
+        return replace(super().create_table(operation), strategy=NATIVE)
+
+    def rename_table(self, operation: RenameTable) -> Outcome:
+        table = self.table(operation.table)
+        old, new = table.name, operation.new_name
+        is_same = folded(old) == folded(new)
+        if not is_same and folded(new) in map(folded, names_of(self.database, "table", "view", "index")):
+            raise Refused(f"There is a table, view or index {new} already.", "drop or rename that one first.")
+        indexes = indexes_of(self.database, old)
+        with undoable(self.database):
+            # SQLite finds the new name taken if it is the old one in another case.
+            for source, target in [(old, SPARE_TABLE), (SPARE_TABLE, new)] if is_same else [(old, new)]:
+                alter(self.database, f"ALTER TABLE {quoted(source)} RENAME TO {quoted(target)}")
+            self.carry_names(old, indexes, new)
+        return Outcome(NATIVE)
+
+    def carry_names(self, was: str, indexes: Sequence[Index], now: str) -> None:
+        """Let indexes follow that bear the old name of a table or column by peewee's convention."""
+        if self.carries_names:
+            carry_over(self.database, was, indexes, now, edits_schema=lambda: self.ways.edits_schema)
+
+    # -- columns ----------------------------------------------------------------------------
+
+    def add_column(self, operation: AddColumn) -> Outcome:
+        field = self.drafter.ready(operation)
+        indexes = column_indexes(operation.table, operation.column, field)
+        if not indexes:
+            return self._append(operation, field) or self._alter(operation)
+        with undoable(self.database):
+            outcome = self._append(operation, field) or self._alter(operation)
+            for index in indexes:
+                self.add_index(index)
+        return outcome
+
+    def _append(self, operation: AddColumn, field: Field) -> Outcome | None:
+        """Add a column by SQLite's own ALTER; None where that is not enough or fails, and why is to be found."""
+        if NATIVE not in self.ways.allowed or is_filled(operation, field):
+            return None
+        definition = words.column_words(self.database, field)
+        alone = read_table(f"CREATE TABLE t ({definition})")
+        if not drafts.can_be_appended(alone, alone.columns[0]):
+            return None
+        try:
+            self.database.execute_sql(f"ALTER TABLE {self.quoted(operation.table)} ADD COLUMN {definition}")
+        except DatabaseError as error:
+            if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
+                raise
+            return None
+        there = columns_of(self.database, operation.table)
+        if there[-1].words != drafts.column_of(alone, alone.columns[0]).words:
+            raise Refused(f"The column came out as {there[-1].words}.", "correct what the field says.")
+        return Outcome(NATIVE)
+
+    def rename_column(self, operation: RenameColumn) -> Outcome:
+        table = self.table(operation.table)
+        meant = drafts.rename_column(draft_of(table), operation.column, operation.new_name)
+        indexes = indexes_of(self.database, table.name)
+        with undoable(self.database):
+            try:
+                rename_column(self.database, table.name, operation.column, operation.new_name)
+            except DatabaseError as error:
+                advice = "drop what stands in the way first, in the same migration."
+                raise Refused(f"SQLite refuses: {error}.", advice) from error
+            self.ways.verify(meant, spells_too=False)
+            self.carry_names(table.name, indexes, table.name)
+        return Outcome(NATIVE)
+
+    def drop_column(self, operation: DropColumn) -> Outcome:
+        table = self.table(operation.table)
+        draft = draft_of(table)
+        column = draft.column(operation.column).name
+        own_indexes = refuse_used(self.database, draft, operation, indexes_of(self.database, table.name))
+        after = drafts.drop_column(draft, column)
+        statement = f"ALTER TABLE {table.quoted} DROP COLUMN {quoted(column)}"
+        has_native = self.database.server_version >= NATIVE_DROP_COLUMN and not _is_constrained(table, column)
+        with undoable(self.database):
+            for index in own_indexes:
+                self.database.execute_sql(f"DROP INDEX {quoted(index.name)}")
+            if has_native and self.ways.edits_schema:
+                # On the schema alone, since SQLite's own stops at the first that it finds.
+                with tried(self.database), unbroken(self.database, f"without {table.name}.{column}"):
+                    edit_in_place(self.database, after)
+                return self.ways.put_in_force(after, statement)
+            with unbroken(self.database, f"without {table.name}.{column}"):
+                return self.ways.put_in_force(after)
+
+    def alter_column_type(self, operation: AlterColumnType) -> Outcome:
+        return self._alter(operation)
+
+    def add_not_null(self, operation: AddNotNull) -> Outcome:
+        return self._alter(operation, f"ALTER COLUMN {quoted(operation.column)} SET NOT NULL")
+
+    def drop_not_null(self, operation: DropNotNull) -> Outcome:
+        return self._alter(operation, f"ALTER COLUMN {quoted(operation.column)} DROP NOT NULL")
+
+    def add_column_default(self, operation: AddColumnDefault) -> Outcome:
+        return self._alter(operation)
+
+    def drop_column_default(self, operation: DropColumnDefault) -> Outcome:
+        return self._alter(operation)
+
+    # -- indexes and constraints ------------------------------------------------------------
+
+    def add_index(self, operation: AddIndex) -> Outcome:
+        if operation.using is not None or operation.nulls_distinct is not None:
+            raise self.unsupported(
+                operation,
+                "SQLite has one kind of index, and no NULLS DISTINCT.",
+                "leave using= and nulls_distinct= out.",
+            )
+        # It takes a name in double quotes that is no column for a text, and would index that.
+        columns = columns_of(self.database, operation.table)
+        table = Table(operation.table, "", columns) if columns else self.table(operation.table)
+        draft = Draft(table, "", columns, {})
+        names = tuple(draft.column(name).name for name in operation.columns)
+        try:
+            super().add_index(operation)
+        except IntegrityError:
+            if operation.where is None:
+                draft = replace(draft, demands=(Demand("UNIQUE", names),))
+                check_rows(self.database, draft, table.quoted)
+            raise
+        except DatabaseError as error:
+            if "already exists" in str(error) or "already an" in str(error):
+                raise Refused(f"SQLite says: {error}.", "drop that one first, or give this one a name.") from error
+            raise
+        return Outcome(NATIVE)
+
+    def drop_index(self, operation: DropIndex) -> Outcome:
+        there = names_of(self.database, "index")
+        if folded(operation.index) not in map(folded, there):
+            similar = nearest(operation.index, there)
+            raise Refused(
+                f"There is no index {operation.index}.", f"did you mean {similar}?" if similar else "correct the name."
+            )
+        super().drop_index(operation)
+        return Outcome(NATIVE)
+
+    def add_constraint(self, operation: AddConstraint) -> Outcome:
+        return self._alter(operation, f"ADD {self.drafter.constraint(operation)}")
+
+    def add_unique(self, operation: AddUnique) -> Outcome:
+        return self._alter(operation)
+
+    def drop_constraint(self, operation: DropConstraint) -> Outcome:
+        return self._alter(operation, f"DROP CONSTRAINT {quoted(operation.name)}" if operation.name else None)
+
+    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> Outcome:
+        return self._alter(operation)
+
+    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> Outcome:
+        return self._alter(operation)
+
+    def alter_table(self, operation: AlterTable) -> Outcome:
+        return run_group(self, operation)
+
+    def _alter(self, operation: Any, native: str | None = None) -> Outcome:
+        """Change a table by its draft.
+
+        Args:
+            native: what SQLite 3.53 and later say behind ALTER TABLE for it.
+        """
+        with ExitStack() as stack:
+            draft = self.drafter.drafted(draft_of(self.table(operation.table)), operation, stack)
+            has_native = native is not None and self.database.server_version >= NATIVE_CONSTRAINTS
+            is_native = has_native and not draft.must_rewrite and not draft.adds_key
+            return self.ways.put_in_force(draft, f"ALTER TABLE {draft.table.quoted} {native}" if is_native else None)
+
+
+def _is_constrained(table: Table, column: str) -> bool:
+    """Whether constraints go with a column that SQLite's own DROP COLUMN does not take along."""
+    definition = table.definition
+    own = definition.column(column).constraints
+    return bool(drafts.own_constraints(definition, column)) or any(one.kind == "UNIQUE" for one in own)

@@ -1,0 +1,107 @@
+"""Several changes of one table, at the price of one rewrite at most."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ormmigrate.dialects.engine import Outcome, column_indexes
+from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
+from ormmigrate.dialects.sqlite.strategies import STRATEGIES, undoable
+from ormmigrate.dialects.sqlite.tables import Index, indexes_of
+from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
+from ormmigrate.operations import AddColumn, AddIndex, AlterTable, DropColumn, DropIndex, Operation, RenameColumn
+
+if TYPE_CHECKING:
+    from ormmigrate.dialects.sqlite.engine import SqliteEngine
+
+
+def run_group(engine: SqliteEngine, operation: AlterTable) -> Outcome:
+    """Run changes of one table, all of them or none.
+
+    One after the other, unless that would write the rows more than once: then they are one draft and one rebuild.
+    """
+    with ExitStack() as stack:
+        group = _Group(engine, operation.table, stack)
+        for change in operation.changes:
+            group.take(change)
+        if group.is_one_rebuild:
+            return group.run()
+    outcomes = []
+    with undoable(engine.database):
+        outcomes = [engine.run(change) for change in operation.changes]
+    slowest = max((one.strategy for one in outcomes if one.strategy), key=STRATEGIES.index, default=None)
+    return Outcome(slowest, sum(one.rows_rewritten for one in outcomes))
+
+
+class _Group:
+    """Changes folded into one draft, with what happens to indexes beside it."""
+
+    def __init__(self, engine: SqliteEngine, table: str, stack: ExitStack) -> None:
+        self.engine = engine
+        self.stack = stack
+        self.draft: Draft = draft_of(engine.table(table))
+        self.indexes: list[Index] = indexes_of(engine.database, self.draft.table.name)
+        self.before = tuple(self.indexes)
+        self.dropped: list[str] = []
+        self.added: list[AddIndex] = []
+        self.rewriting: list[Operation] = []
+        self.dropped_columns: list[str] = []
+
+    @property
+    def is_one_rebuild(self) -> bool:
+        """A single DROP COLUMN is cheaper by SQLite's own, with the rest around it."""
+        return bool(self.rewriting) and not (len(self.rewriting) == 1 and isinstance(self.rewriting[0], DropColumn))
+
+    def take(self, change: Operation) -> None:
+        if isinstance(change, AddIndex):
+            self.added.append(replace(change, columns=tuple(self.draft.column(one).name for one in change.columns)))
+            return
+        if isinstance(change, DropIndex):
+            self._drop_index(change)
+            return
+        if isinstance(change, DropColumn):
+            own = refuse_used(self.engine.database, self.draft, change, self.indexes)
+            self.dropped += [index.name for index in own]
+            self.indexes = [index for index in self.indexes if index not in own]
+            self.dropped_columns.append(change.column)
+        after = self.engine.drafter.drafted(replace(self.draft, must_rewrite=False), change, self.stack)
+        if after.must_rewrite:
+            self.rewriting.append(change)
+        self.draft = replace(after, must_rewrite=after.must_rewrite or self.draft.must_rewrite)
+        if isinstance(change, AddColumn):
+            self.added += column_indexes(change.table, change.column, self.engine.prepared(change))
+        elif isinstance(change, RenameColumn):
+            self._rename(change.column, change.new_name)
+
+    def _drop_index(self, change: DropIndex) -> None:
+        pending = [index for index in self.added if folded(index.index) == folded(change.index)]
+        self.added = [index for index in self.added if index not in pending]
+        if not pending:
+            there = [index for index in self.indexes if folded(index.name) == folded(change.index)]
+            self.dropped.append(there[0].name if there else change.index)
+            self.indexes = [index for index in self.indexes if index not in there]
+
+    def _rename(self, old: str, new: str) -> None:
+        def renamed(name: str | None) -> str | None:
+            return new if name is not None and folded(name) == folded(old) else name
+
+        self.indexes = [replace(index, columns=tuple(map(renamed, index.columns))) for index in self.indexes]
+        self.added = [
+            replace(index, columns=tuple(renamed(name) or name for name in index.columns)) for index in self.added
+        ]
+
+    def run(self) -> Outcome:
+        """Put the draft into force, and the indexes behind it."""
+        engine, table = self.engine, self.draft.table.name
+        with undoable(engine.database):
+            for name in self.dropped:
+                engine.database.execute_sql(f"DROP INDEX {quoted(name)}")
+            with unbroken(engine.database, f"without {', '.join(self.dropped_columns) or 'what is changed'}"):
+                outcome = engine.ways.put_in_force(self.draft)
+            engine.carry_names(table, self.before, table)
+            for index in self.added:
+                engine.add_index(index)
+        return outcome

@@ -1,0 +1,199 @@
+"""Which way a draft is put into force, and whether it came out as it was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+
+from peewee import Database, DatabaseError, IntegrityError
+
+from ormmigrate.dialects.engine import Outcome
+from ormmigrate.dialects.sqlite.dialect import SqliteDialect
+from ormmigrate.dialects.sqlite.drafts import Draft, Refused
+from ormmigrate.dialects.sqlite.findings import check_rows, referring_keys
+from ormmigrate.dialects.sqlite.rewriting import (
+    alter,
+    database_text,
+    edit_in_place,
+    may_edit_schema,
+    rebuild,
+    rename_kept_columns,
+)
+from ormmigrate.dialects.sqlite.tables import ask, columns_of
+from ormmigrate.dialects.sqlite.tokens import SPACE, tokenize
+from ormmigrate.dialects.violations import new_violations
+from ormmigrate.errors import IntegrityCheckFailed
+
+NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
+STEP = "ormmigrate_operation"
+
+
+class NotAsMeant(Exception):
+    """What came of a change is not what was meant; it is undone."""
+
+
+@contextmanager
+def undoable(database: Database) -> Iterator[None]:
+    """All that is done inside is undone if it raises."""
+    database.execute_sql(f"SAVEPOINT {STEP}")
+    try:
+        yield
+    except BaseException:
+        # Where the disk is full, say, SQLite has rolled everything back by itself.
+        if not database.is_closed() and database.connection().in_transaction:
+            database.execute_sql(f"ROLLBACK TO {STEP}")
+            database.execute_sql(f"RELEASE {STEP}")
+        raise
+    database.execute_sql(f"RELEASE {STEP}")
+
+
+@contextmanager
+def tried(database: Database) -> Iterator[None]:
+    """All that is done inside is undone, whatever comes of it."""
+    try:
+        with undoable(database):
+            yield
+            raise _Enough
+    except _Enough:
+        return
+
+
+class _Enough(Exception):
+    """What was tried was seen."""
+
+
+class Strategies:
+    """The ways that there are on one database.
+
+    Args:
+        allowed: of STRATEGIES, those that may be used; what none of them can do is refused.
+    """
+
+    def __init__(self, dialect: SqliteDialect, database: Database, allowed: Collection[str] = STRATEGIES) -> None:
+        self.dialect = dialect
+        self.database = database
+        self.allowed = allowed
+
+    @cached_property
+    def edits_schema(self) -> bool:
+        return IN_PLACE in self.allowed and may_edit_schema(self.database)
+
+    def put_in_force(self, draft: Draft, native: str | None = None) -> Outcome:
+        """Make a table what its draft says.
+
+        Args:
+            native: SQLite's own statement for it, where this version has one.
+
+        Raises:
+            Refused, IntegrityCheckFailed: nothing was changed.
+        """
+        if not draft.is_changed:
+            return Outcome()
+        problem = f"It takes another way than {', '.join(self.allowed)}."
+        for name, run in self._ways(draft, native):
+            try:
+                with undoable(self.database), self._keys_checked(draft):
+                    rows = run()
+                    self.verify(draft, spells_too=name == NATIVE and not draft.must_rewrite)
+                return Outcome(strategy=name, rows_rewritten=rows)
+            except NotAsMeant as error:
+                problem = str(error)
+        raise Refused(problem, "nothing was changed; please report this, with the table's CREATE TABLE, as a fault.")
+
+    def _ways(self, draft: Draft, native: str | None) -> Iterator[tuple[str, Callable[[], int]]]:
+        if native is not None and NATIVE in self.allowed:
+            yield NATIVE, lambda: self._native(draft, native)
+        if not draft.must_rewrite and self.edits_schema:
+            yield IN_PLACE, lambda: self._in_place(draft)
+        if REBUILD in self.allowed:
+            yield REBUILD, lambda: self._rebuild(draft)
+
+    def _native(self, draft: Draft, statement: str) -> int:
+        # DROP COLUMN is the only one of these that writes every row anew.
+        rows = ask(self.database, f"SELECT count(*) FROM {draft.table.quoted}")[0][0] if draft.must_rewrite else 0
+        try:
+            alter(self.database, statement)
+        except IntegrityError:
+            check_rows(self.database, draft, draft.table.quoted)
+            raise
+        except DatabaseError as error:
+            if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
+                raise
+            # It stumbles over comments, for example.
+            raise NotAsMeant(f"SQLite refuses: {error}.") from error
+        return int(rows)
+
+    def _in_place(self, draft: Draft) -> int:
+        check_rows(self.database, draft, draft.table.quoted)
+        edit_in_place(self.database, draft)
+        return 0
+
+    def _rebuild(self, draft: Draft) -> int:
+        self.refuse_keys(draft.table.name)
+        table = rename_kept_columns(self.database, draft)
+        return rebuild(self.database, replace(draft, table=table), keeps_spelling=self.edits_schema)
+
+    def refuse_keys(self, table: str) -> None:
+        """A rebuild drops the old table, and with foreign keys on the rows that refer to it go too.
+
+        Raises:
+            Refused
+        """
+        keys_are_on = ask(self.database, "PRAGMA foreign_keys")[0][0]
+        if keys_are_on and (
+            referring_keys(self.database, table) or ask(self.database, f"PRAGMA foreign_key_list({table!r})")
+        ):
+            raise Refused(
+                f"{table} has to be rebuilt, foreign keys are switched on, and inside a transaction they cannot be "
+                "switched off: dropping the old table would delete the rows that refer to it.",
+                "run the operation outside of a transaction, in migrator.migration_context(), or as a migration.",
+            )
+
+    @contextmanager
+    def _keys_checked(self, draft: Draft) -> Iterator[None]:
+        """No row may refer to nothing by a key that is new."""
+        if not draft.adds_key:
+            yield
+            return
+        name = draft.table.name
+        before = self.dialect.table_violations(self.database, name)
+        yield
+        found = new_violations(before, self.dialect.table_violations(self.database, name))
+        unfit = [one for one in found if not one.values]
+        if unfit:
+            raise Refused(
+                f"The foreign key does not fit {unfit[0].parent or 'the table that it refers to'}: {unfit[0].row}.",
+                "refer to its primary key, or make the column there unique first: migrator.add_unique(...).",
+            )
+        if found:
+            rows = "1 row refers" if len(found) == 1 else f"{len(found)} rows refer"
+            raise IntegrityCheckFailed(
+                problem=f"The foreign key cannot be added: {rows} to nothing.",
+                findings=list(map(str, found)),
+                advice="delete these rows or give them another value first, in the same migration.",
+            )
+
+    def verify(self, draft: Draft, *, spells_too: bool) -> None:
+        """Compare the columns with what was meant; of SQLite's own ALTER the words as well.
+
+        Raises:
+            NotAsMeant
+        """
+        name = draft.table.name
+        try:
+            there = columns_of(self.database, name)
+        except DatabaseError as error:
+            raise NotAsMeant(f"SQLite does not take the new definition: {error}.") from error
+        for found, meant in zip(there, draft.columns):
+            if found.words != meant.words:
+                raise NotAsMeant(f"{name}.{meant.name} came out as {found.words}, and {meant.words} was meant.")
+        if len(there) != len(draft.columns):
+            raise NotAsMeant(f"{name} came out with {len(there)} columns, and {len(draft.columns)} were meant.")
+        if spells_too and _words(database_text(self.database, name)) != _words(draft.text):
+            raise NotAsMeant(f"SQLite changed more of the text of {name} than was meant.")
+
+
+def _words(text: str) -> list[str]:
+    return [token.text.upper() for token in tokenize(text) if token.kind != SPACE]

@@ -1,0 +1,136 @@
+"""What SQLite itself says of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+from peewee import Database
+
+from ormmigrate.dialects.sqlite.definition import TableDefinition, UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.tokens import folded, is_enclosed, quoted, squeezed
+
+GENERATED = (2, 3)  # `hidden` of PRAGMA table_xinfo: virtual, stored
+
+
+@dataclass(frozen=True)
+class Column:
+    """A line of PRAGMA table_xinfo (sqlite.org/pragma.html#pragma_table_xinfo).
+
+    Attributes:
+        default: its text, None where there is none.
+        key: its place in the primary key from 1 on, 0 where it is not in it.
+        hidden: 0, or 2 and 3 for generated columns, virtual and stored.
+    """
+
+    name: str
+    type: str
+    not_null: bool
+    default: str | None
+    key: int
+    hidden: int
+
+    @property
+    def is_generated(self) -> bool:
+        return self.hidden in GENERATED
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        """What is compared: neither spaces and comments, nor the case of a type, nor parentheses around all of a
+        default, which SQLite leaves out."""
+        default = squeezed(self.default or "")
+        while is_enclosed(default):
+            default = default[1:-1]
+        return (self.name, squeezed(self.type).upper(), self.not_null, default, self.key, self.hidden)
+
+
+@dataclass(frozen=True)
+class Index:
+    """A line of PRAGMA index_list.
+
+    Attributes:
+        origin: `c` for CREATE INDEX, `u` for UNIQUE, `pk` for PRIMARY KEY.
+        columns: None for the rowid and for expressions.
+        text: its CREATE INDEX; None for what belongs to a constraint.
+    """
+
+    name: str
+    is_unique: bool
+    origin: str
+    is_partial: bool
+    columns: tuple[str | None, ...]
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is: its name and text as they are stored, and its columns as SQLite understands them."""
+
+    name: str
+    text: str
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def definition(self) -> TableDefinition:
+        """Its text, read.
+
+        Raises:
+            UnreadableTable
+        """
+        definition = read_table(self.text)
+        there = [column.name for column in self.columns]
+        if [column.name for column in definition.columns] != there:
+            raise UnreadableTable(f"SQLite sees the columns {', '.join(there)} in it")
+        return definition
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if folded(column.name) == folded(name)), None)
+
+    @property
+    def quoted(self) -> str:
+        return quoted(self.name)
+
+
+def read(database: Database, name: str) -> Table | None:
+    """A table of the main database; None where there is none of that name."""
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+    found = ask(database, query, name)
+    if not found:
+        return None
+    return Table(found[0][0], found[0][1] or "", columns_of(database, found[0][0]))
+
+
+def columns_of(database: Database, table: str, schema: str = "main") -> tuple[Column, ...]:
+    rows = ask(database, f"PRAGMA {schema}.table_xinfo({quoted(table)})")
+    return tuple(Column(row[1], row[2], bool(row[3]), row[4], row[5], row[6]) for row in rows)
+
+
+def indexes_of(database: Database, table: str) -> list[Index]:
+    """In the order in which they were made."""
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? COLLATE NOCASE ORDER BY rowid"
+    listed = {row[1]: row for row in ask(database, f"PRAGMA index_list({quoted(table)})")}
+    found = []
+    for name, text in ask(database, query, table):
+        _, _, unique, origin, partial = listed[name]
+        keys = tuple(row[2] for row in ask(database, f"PRAGMA index_xinfo({quoted(name)})") if row[5])
+        found.append(Index(name, bool(unique), origin, bool(partial), keys, text))
+    return found
+
+
+def ask(database: Database, query: str, *params: Any) -> list[tuple[Any, ...]]:
+    """All rows of a query: a half-read cursor would block DROP TABLE."""
+    return list(database.execute_sql(query, params).fetchall())
+
+
+def names_of(database: Database, *kinds: str) -> list[str]:
+    marks = ", ".join("?" * len(kinds))
+    return [name for (name,) in ask(database, f"SELECT name FROM sqlite_master WHERE type IN ({marks})", *kinds)]
+
+
+def nearest(name: str, there: list[str]) -> str | None:
+    """The name most like another, whatever its case."""
+    by_folded = {folded(one): one for one in there}
+    found = get_close_matches(folded(name), by_folded, n=1)
+    return by_folded[found[0]] if found else None

@@ -1,0 +1,153 @@
+"""What uses a column, and so would go with it or break without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from peewee import Database
+
+from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, names_in
+from ormmigrate.dialects.sqlite.drafts import Draft, Refused, is_about, own_constraints
+from ormmigrate.dialects.sqlite.findings import Dependent, broken, dependents, referring_keys
+from ormmigrate.dialects.sqlite.tables import Index
+from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
+from ormmigrate.operations import DropColumn
+
+#: What only says something of the column that it stands in.
+ATTRIBUTES = ("NOT NULL", "NULL", "DEFAULT", "COLLATE", "GENERATED", "NAME", "DEFERRABLE")
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What uses a column.
+
+    Attributes:
+        own: constraints and indexes of this column alone, in words.
+        indexes: the indexes among them.
+        others: what is of something else as well.
+    """
+
+    own: tuple[str, ...]
+    indexes: tuple[Index, ...]
+    others: tuple[str, ...]
+
+
+def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Index]) -> Uses:
+    """What of its own table, and which keys of others, use a column; views and triggers are found by compiling."""
+    definition = draft.definition
+    own, others = [], []
+    own_indexes = []
+    for index in indexes:
+        if index.text is None:
+            continue
+        names = _columns_in(index, [one.name for one in draft.columns])
+        if names == {folded(column)}:
+            own_indexes.append(index)
+            own.append(f"index {index.name}")
+        elif folded(column) in names:
+            others.append(f"index {index.name}")
+    alone = own_constraints(definition, column)
+    for place in definition.columns:
+        for constraint in place.constraints:
+            if folded(place.name) == folded(column) and constraint.kind in ATTRIBUTES:
+                continue
+            if is_about(definition, constraint, column):
+                is_own = _names(definition, constraint) == {folded(column)} and constraint.kind != "PRIMARY KEY"
+                (own if is_own else others).append(_text(definition, constraint))
+    for constraint in definition.constraints:
+        if is_about(definition, constraint, column):
+            (own if constraint in alone else others).append(_text(definition, constraint))
+    others += _keys_to(database, draft, column)
+    return Uses(tuple(own), tuple(own_indexes), tuple(others))
+
+
+def _columns_in(index: Index, columns: Sequence[str]) -> set[str]:
+    """The columns that an index says anywhere: in its list, in expressions, in WHERE."""
+    text = index.text or ""
+    tokens = significant(text)
+    body = next((token.start for token in tokens if token.is_symbol("(")), 0)
+    there = {folded(name) for name in columns}
+    return {folded(unquoted(token.text)) for token in names_in(text[body:])} & there
+
+
+def _names(definition: TableDefinition, constraint: Constraint) -> set[str]:
+    return {folded(one.name) for one in definition.columns if is_about(definition, constraint, one.name)}
+
+
+def _text(definition: TableDefinition, constraint: Constraint) -> str:
+    return definition.text[constraint.start : constraint.end]
+
+
+def _keys_to(database: Database, draft: Draft, column: str) -> list[str]:
+    """Foreign keys of other tables to a column; one that names no column means the primary key."""
+    keys = {folded(one.name) for one in draft.columns if one.key}
+    found = []
+    for table, columns, targets in referring_keys(database, draft.table.name):
+        if folded(table) == folded(draft.table.name):
+            continue  # read in its definition
+        meant = {folded(target) for target in targets if target is not None} or keys
+        if folded(column) in meant:
+            found.append(f"foreign key {table} ({', '.join(columns)})")
+    return found
+
+
+def refuse_used(
+    database: Database, draft: Draft, operation: DropColumn, indexes: Sequence[Index]
+) -> tuple[Index, ...]:  # fmt: skip
+    """The indexes that go with a column, if nothing else would.
+
+    Raises:
+        Refused: something else uses the column, or something of its own does and it was not said that it may go.
+    """
+    column = draft.column(operation.column).name
+    uses = uses_of(database, draft, column, indexes)
+    others = [*uses.others, *watching(dependents(database), draft.table.name, column)]
+    says_own = operation.cascade or operation.field is not None
+    in_the_way = others if says_own else [*others, *uses.own]
+    if in_the_way:
+        advice = "drop them first (migrator.drop_index, drop_constraint, migrator.sql('DROP VIEW ...'))"
+        if uses.own and not says_own:
+            advice += f"; what is of {column} alone ({', '.join(uses.own)}) goes with it if you say cascade=True"
+        raise Refused(f"These still use {column}: {'; '.join(in_the_way)}.", f"{advice}.")
+    return uses.indexes
+
+
+@contextmanager
+def unbroken(database: Database, without: str) -> Iterator[None]:
+    """Refuse what leaves a view or trigger that does not compile any more; what did not before is not blamed.
+
+    Args:
+        without: what they would have to do without, in words.
+
+    Raises:
+        Refused: which, and why.
+    """
+    there = dependents(database)
+    before = broken(database, there)
+    yield
+    now = broken(database, dependents(database)) if there else {}
+    found = [f"{name} ({error})" for name, error in now.items() if name not in before]
+    if found:
+        raise Refused(
+            f"These would not compile {without}: {'; '.join(found)}.",
+            "drop or change them first, in the same migration: migrator.sql('DROP VIEW ...'), and make them anew "
+            "afterwards.",
+        )
+
+
+def watching(there: Sequence[Dependent], table: str, column: str) -> list[str]:
+    """Triggers that fire on UPDATE OF a column: they compile without it, and never fire again."""
+    found = []
+    for trigger in there:
+        if trigger.kind != "trigger" or folded(trigger.table) != folded(table):
+            continue
+        words = significant(trigger.text)
+        start = next((place for place, token in enumerate(words) if token.is_word("OF")), None)
+        end = next((place for place, token in enumerate(words) if token.is_word("ON")), None)
+        if start is not None and end is not None and start < end:
+            named = {folded(unquoted(token.text)) for token in words[start + 1 : end]}
+            if folded(column) in named:
+                found.append(trigger.words)
+    return found
