@@ -25,6 +25,15 @@ MEMORY, FILE, NEWEST, PG, MARIA = "sqlite-memory", "sqlite-file", "sqlite-newest
 KINDS = (MEMORY, FILE, NEWEST, PG, MARIA)
 
 
+class NewestDatabase(APSWDatabase):
+    """peewee's database for apsw, which takes dates as parameters as Python's sqlite3 does."""
+
+    def _connect(self) -> object:
+        connection = super()._connect()
+        connection.convert_binding = lambda cursor, number, value: str(value)
+        return connection
+
+
 @dataclass(frozen=True)
 class Place:
     """Somewhere a test keeps its database.
@@ -49,7 +58,7 @@ class Place:
         """A Database of ours on this place; in `test`, models are compared with their tables."""
         options.setdefault("environment", "test")
         # Python's own SQLite is what it was built with; the package apsw carries the newest.
-        target = APSWDatabase(self.url.removeprefix("sqlite:///")) if self.kind == NEWEST else self.url
+        target = NewestDatabase(self.url.removeprefix("sqlite:///")) if self.kind == NEWEST else self.url
         database = Database(target, migrations=migrations, **options)
         if self.is_sqlite:
             # As an application that cares would have it.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from peewee import SQL, Check, Field, SqliteDatabase
+from playhouse.apsw_ext import APSWDatabase
 from playhouse.migrate import Operation, migrate
 
 from ormmigrate import SqliteMigrator
@@ -27,8 +28,16 @@ class Typed(Field):
 
 
 def apply(path: str, op: dict[str, Any]) -> None:
-    """Do one operation of the corpus."""
-    database = SqliteDatabase(path, pragmas={"foreign_keys": 1})
+    """Do one operation of the corpus with Python's own SQLite."""
+    _apply(SqliteDatabase(path, pragmas={"foreign_keys": 1}), op)
+
+
+def apply_with_newest(path: str, op: dict[str, Any]) -> None:
+    """Do one operation of the corpus with the SQLite that the package apsw carries."""
+    _apply(APSWDatabase(path, pragmas={"foreign_keys": 1}), op)
+
+
+def _apply(database: SqliteDatabase, op: dict[str, Any]) -> None:
     migrator = SqliteMigrator(database)
     try:
         with migrator.migration_context():

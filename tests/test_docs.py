@@ -18,7 +18,7 @@ import click
 import peewee
 import pytest
 from click.testing import CliRunner
-from peewee import SQL, AutoField, CharField, Check, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, AutoField, CharField, ForeignKeyField, IntegerField, TextField
 from places import MARIA, MYSQL, PG, POSTGRESQL, REQUIRED, Place, place_of
 from playhouse.pool import PooledSqliteDatabase
 

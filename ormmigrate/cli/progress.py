@@ -101,7 +101,9 @@ class Operations(Lines):
         self.output.say((numbered(event), STRONG))
 
     def operation(self, event: OperationRun) -> None:
-        self.output.say(f"      {event.operation}", (f"  {duration(event.duration_ms)}", QUIET))
+        rows = f", {counted(event.rows_rewritten, 'row')} rewritten" if event.rows_rewritten else ""
+        way = f"  {event.strategy}{rows}" if event.strategy else ""
+        self.output.say(f"      {event.operation}", (f"  {duration(event.duration_ms)}{way}", QUIET))
         for statement in event.sql:
             self.output.say((f"        {statement}", QUIET))
 

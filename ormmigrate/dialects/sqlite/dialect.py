@@ -233,7 +233,7 @@ class SqliteDialect(Dialect):
 
     @contextmanager
     def scratch(self, database: Database) -> Iterator[None]:
-        connection = peewee.sqlite3.connect(":memory:", isolation_level=None)  # type: ignore[attr-defined]
+        connection = _in_memory(database)
         try:
             with _attaching_nothing(database):
                 internals(database)._add_conn_hooks(connection)
@@ -299,6 +299,15 @@ class SqliteDialect(Dialect):
             # The driver's own, for peewee wraps what execute() raises and not what fetchall() does.
             return [str(error)]
         return [] if found == ["ok"] else found
+
+
+def _in_memory(database: Database) -> Any:
+    """A connection of the same driver to a database of its own."""
+    if hasattr(database, "register_module"):  # playhouse.apsw_ext
+        import apsw
+
+        return apsw.Connection(":memory:")
+    return peewee.sqlite3.connect(":memory:", isolation_level=None)  # type: ignore[attr-defined]
 
 
 def _path(name: str) -> str:

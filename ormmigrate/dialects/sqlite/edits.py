@@ -156,15 +156,18 @@ def _deferrals(definition: TableDefinition, key: Constraint) -> list[Constraint]
 
 
 def _removal(text: str, start: int, end: int) -> Splice:
-    """Take a part out; comments in it stay, and the space before it goes where there are none."""
+    """Take a part out: with its line where nothing else stands there, otherwise with the space before it.
+
+    Comments in it stay.
+    """
     comments = [token.text for token in tokenize(text[start:end]) if token.kind == COMMENT]
     if comments:
         return start, end, " ".join(f"{one}\n" if one.startswith("--") else one for one in comments)
-    before = start
-    while before > 0 and text[before - 1] in " \t":
-        before -= 1
-    # Behind a comment to the end of the line, the line has to end.
-    return (start, end, "") if before and text[before - 1] == "\n" else (before, end, "")
+    before = len(text[:start].rstrip(" \t"))
+    if before and text[before - 1] == "\n":
+        is_whole_line = text[end:].lstrip(" \t").startswith("\n")
+        return (before - 1, end, "") if is_whole_line else (start, end, "")
+    return before, end, ""
 
 
 def _comma_before(definition: TableDefinition, position: int) -> tuple[int, int]:
