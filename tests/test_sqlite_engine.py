@@ -110,7 +110,7 @@ WAYS: dict[str, tuple[Callable[[Migrator], object], str | None, int]] = {
     "add_column with a default of the database": (
         lambda m: m.add_column("person", "size", IntegerField(constraints=[SQL("DEFAULT 5")])), NATIVE, 0,
     ),
-    "add_column that forbids NULL": (lambda m: m.add_column("person", "size", IntegerField(default=5)), REBUILD, 3),
+    "add_column that forbids NULL": (lambda m: m.add_column("person", "size", IntegerField(default=5)), IN_PLACE, 3),
     "add_column with a default of the database that changes": (
         lambda m: m.add_column("person", "at", DateTimeField(null=True, constraints=[SQL("DEFAULT CURRENT_TIME")])),
         REBUILD, 3,
@@ -591,7 +591,7 @@ IN_THE_WAY = {
             m.sql("UPDATE person SET town = 99 WHERE id = 7"),
             m.add_foreign_key_constraint("person", "town", "city", "id"),
         ],
-        "1 row refers to nothing", "row 7",
+        "1 row refers to nothing in city", "id = 7, town = 99",
     ),
     "a type and a CHECK": (
         lambda m: [

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ormmigrate.dialects.sqlite.tokens import NAME, STRING, SYMBOL, WORD, Token, folded, significant, unquoted
+from ormmigrate.dialects.sqlite.tokens import CACHED, NAME, STRING, SYMBOL, WORD, Token, folded, significant, unquoted
 
 # What ends a column's type: the words that cannot be part of a name (those without a fallback in parse.y).
 AFTER_TYPE = (
@@ -137,6 +138,7 @@ class TableDefinition:
         return self.text[column.type_start : column.type_end]
 
 
+@lru_cache(maxsize=CACHED)
 def read_table(text: str) -> TableDefinition:
     """Read a CREATE TABLE.
 

@@ -37,14 +37,17 @@ class Demand:
     """What rows that are there must fulfil, because the draft is stricter than the table.
 
     Attributes:
-        kind: NOT NULL, CHECK or UNIQUE.
+        kind: NOT NULL, CHECK, UNIQUE or FOREIGN KEY.
         columns: which; of a CHECK none.
         expression: of a CHECK.
+        target, target_columns: what a foreign key refers to; no columns stand for the primary key.
     """
 
     kind: str
     columns: tuple[str, ...] = ()
     expression: str = ""
+    target: str = ""
+    target_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,6 @@ class Draft:
             column without one is left to its default.
         must_rewrite: whether rows as they are stored would be read as something else under the new text.
         demands: what the rows must fulfil.
-        adds_key: whether there is a foreign key that was not there.
     """
 
     table: Table
@@ -70,7 +72,6 @@ class Draft:
     filled: Mapping[str, str] = field(default_factory=dict)
     must_rewrite: bool = False
     demands: tuple[Demand, ...] = ()
-    adds_key: bool = False
 
     @property
     def definition(self) -> TableDefinition:
@@ -144,15 +145,21 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
         )
     added = column_of(definition, column)
     demands = [Demand("CHECK", (), definition.inner_of(check)) for check in column.of_kind("CHECK")]
+    if value is not None:
+        demands.append(Demand("NOT NULL", (name,)))
+        demands += [_key_demand(key) for key in column.of_kind("FOREIGN KEY")]
     return replace(
         draft,
         text=text,
         columns=(*draft.columns, added),
         filled={**draft.filled, folded(name): value} if value is not None else draft.filled,
-        must_rewrite=draft.must_rewrite or value is not None or not can_be_appended(definition, column),
+        must_rewrite=draft.must_rewrite or not can_be_appended(definition, column, is_filled=value is not None),
         demands=(*draft.demands, *demands),
-        adds_key=draft.adds_key or bool(column.of_kind("FOREIGN KEY")),
     )
+
+
+def _key_demand(key: Constraint) -> Demand:
+    return Demand("FOREIGN KEY", key.columns, "", key.target or "", key.target_columns)
 
 
 def column_of(definition: TableDefinition, column: ColumnDefinition) -> Column:
@@ -174,10 +181,16 @@ def column_of(definition: TableDefinition, column: ColumnDefinition) -> Column:
     )
 
 
-def can_be_appended(definition: TableDefinition, column: ColumnDefinition) -> bool:
-    """Whether SQLite's ADD COLUMN takes it (sqlite.org/lang_altertable.html#altertabaddcol)."""
+def can_be_appended(definition: TableDefinition, column: ColumnDefinition, *, is_filled: bool = False) -> bool:
+    """Whether SQLite's ADD COLUMN takes it (sqlite.org/lang_altertable.html#altertabaddcol).
+
+    Args:
+        is_filled: whether every row is given a value, so that the default does not matter to those that are there.
+    """
     if column.of_kind("UNIQUE") or column_of(definition, column).hidden == 3:
         return False
+    if is_filled:
+        return True
     default = column.of_kind("DEFAULT")
     words = definition.inner_of(default[-1]).upper() if default else "NULL"
     if words.startswith(("(", "CURRENT_")):
@@ -410,13 +423,13 @@ def add_constraint(draft: Draft, words: str) -> Draft:
     demands = {
         "CHECK": (Demand("CHECK", (), definition.inner_of(constraint)),),
         "UNIQUE": (Demand("UNIQUE", columns),),
+        "FOREIGN KEY": (_key_demand(constraint),),
     }
     return replace(
         draft,
         text=definition.text,
         demands=(*draft.demands, *demands.get(constraint.kind, ())),
         must_rewrite=draft.must_rewrite or constraint.kind == "UNIQUE",
-        adds_key=draft.adds_key or constraint.kind == "FOREIGN KEY",
     )
 
 

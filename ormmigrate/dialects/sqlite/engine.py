@@ -24,7 +24,7 @@ from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused, draft_of
 from ormmigrate.dialects.sqlite.findings import check_rows
 from ormmigrate.dialects.sqlite.grouping import run_group
 from ormmigrate.dialects.sqlite.index_names import carry_over
-from ormmigrate.dialects.sqlite.rewriting import alter, edit_in_place, rename_column
+from ormmigrate.dialects.sqlite.rewriting import alter, rename_column, set_text
 from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, Strategies, tried, undoable
 from ormmigrate.dialects.sqlite.tables import Index, Table, columns_of, indexes_of, names_of, nearest, read
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
@@ -211,7 +211,7 @@ class SqliteEngine(Engine):
             if has_native and self.ways.edits_schema:
                 # On the schema alone, since SQLite's own stops at the first that it finds.
                 with tried(self.database), unbroken(self.database, f"without {table.name}.{column}"):
-                    edit_in_place(self.database, after)
+                    set_text(self.database, table.name, after.text)
                 return self.ways.put_in_force(after, statement)
             with unbroken(self.database, f"without {table.name}.{column}"):
                 return self.ways.put_in_force(after)
@@ -295,7 +295,8 @@ class SqliteEngine(Engine):
         with ExitStack() as stack:
             draft = self.drafter.drafted(draft_of(self.table(operation.table)), operation, stack)
             has_native = native is not None and self.database.server_version >= NATIVE_CONSTRAINTS
-            is_native = has_native and not draft.must_rewrite and not draft.adds_key
+            is_key = any(demand.kind == "FOREIGN KEY" for demand in draft.demands)
+            is_native = has_native and not draft.must_rewrite and not is_key
             return self.ways.put_in_force(draft, f"ALTER TABLE {draft.table.quoted} {native}" if is_native else None)
 
 

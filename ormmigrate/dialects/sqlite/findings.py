@@ -8,8 +8,8 @@ from itertools import count
 
 from peewee import Database, DatabaseError
 
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft
-from ormmigrate.dialects.sqlite.tables import Table, ask, columns_of
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused
+from ormmigrate.dialects.sqlite.tables import Table, ask, columns_of, indexes_of, read
 from ormmigrate.dialects.sqlite.tokens import folded, quoted, significant, unquoted
 from ormmigrate.dialects.sqlite.values import rows_shown
 from ormmigrate.errors import IntegrityCheckFailed
@@ -31,19 +31,35 @@ def check_rows(database: Database, draft: Draft, source: str) -> None:
 
     Raises:
         IntegrityCheckFailed: there are some: how many, and which.
+        Refused: a foreign key refers to what is not unique.
     """
+    each = [demand for demand in draft.demands if demand.kind in ("NOT NULL", "CHECK")]
+    # One look at the table for all of them; only where there is something each is looked at.
+    if each and ask(database, f"SELECT 1 FROM {source} WHERE {' OR '.join(map(_violates, each))} LIMIT 1"):
+        for demand in each:
+            _check_each(database, draft, demand, source)
     for demand in draft.demands:
         if demand.kind == "UNIQUE":
             _check_unique(database, draft, demand, source)
-        else:
-            _check_each(database, draft, demand, source)
+    check_keys(database, draft, source)
+
+
+def check_keys(database: Database, draft: Draft, source: str) -> None:
+    """Look for rows that refer to nothing by a foreign key that is new; as `check_rows`."""
+    for demand in draft.demands:
+        if demand.kind == "FOREIGN KEY":
+            _check_key(database, draft, demand, source)
+
+
+def _violates(demand: Demand) -> str:
+    return f"{quoted(demand.columns[0])} IS NULL" if demand.columns else f"NOT ({demand.expression}\n)"
 
 
 def _check_each(database: Database, draft: Draft, demand: Demand, source: str) -> None:
-    where = f"{quoted(demand.columns[0])} IS NULL" if demand.columns else f"NOT ({demand.expression}\n)"
-    if not ask(database, f"SELECT 1 FROM {source} WHERE {where} LIMIT 1"):
-        return
+    where = _violates(demand)
     number = ask(database, f"SELECT count(*) FROM {source} WHERE {where}")[0][0]
+    if not number:
+        return
     examples = _examples(database, draft, source, where)
     rows = "1 row" if number == 1 else f"{number} rows"
     if demand.columns:
@@ -76,6 +92,49 @@ def _check_unique(database: Database, draft: Draft, demand: Demand, source: str)
             findings=[f"{described(demand.columns, row)}: {row[-1]} rows" for row in found],
             advice="change or delete the duplicates first, in the same migration.",
         )
+
+
+def _check_key(database: Database, draft: Draft, demand: Demand, source: str) -> None:
+    parent = read(database, demand.target)
+    given = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in demand.columns)
+    where = given
+    if parent is not None:
+        keys = demand.target_columns or tuple(
+            column.name for column in sorted(parent.columns, key=lambda column: column.key) if column.key
+        )
+        _check_is_unique(database, parent, keys)
+        # The affinity and the collation of the parent's column count, and none of the child's
+        # (sqlite.org/foreignkeys.html#fk_basics): with a + it has none.
+        pairs = [f"parent.{quoted(key)} = +child.{quoted(name)}" for key, name in zip(keys, demand.columns)]
+        where = f"{given} AND NOT EXISTS (SELECT 1 FROM {parent.quoted} AS parent WHERE {' AND '.join(pairs)})"
+    source = f"{source} AS child"
+    number = ask(database, f"SELECT count(*) FROM {source} WHERE {where}")[0][0]
+    if number:
+        rows = "1 row refers" if number == 1 else f"{number} rows refer"
+        names = list(demand.columns)
+        shown = [column.name for column in draft.columns if column.key and column.name not in names] + names
+        found = rows_shown(database, list(map(quoted, shown)), f"FROM {source} WHERE {where} LIMIT {EXAMPLES}")
+        raise IntegrityCheckFailed(
+            problem=f"The foreign key of {draft.table.name} ({', '.join(names)}) cannot be added: {rows} to nothing "
+            f"in {demand.target}.",
+            findings=[f"the row with {described(shown, row)}" for row in found],
+            advice="delete these rows or give them another value first, in the same migration.",
+        )
+
+
+def _check_is_unique(database: Database, parent: Table, keys: Sequence[str]) -> None:
+    wanted = {folded(key) for key in keys}
+    if wanted == {folded(column.name) for column in parent.columns if column.key}:
+        return
+    for index in indexes_of(database, parent.name):
+        covered = {folded(name) for name in index.columns if name is not None}
+        if index.is_unique and not index.is_partial and covered == wanted and None not in index.columns:
+            return
+    raise Refused(
+        f"A foreign key cannot refer to {parent.name} ({', '.join(keys)}), which is not unique.",
+        "refer to its primary key, or make it unique first: "
+        f"migrator.add_unique({parent.name!r}, {', '.join(map(repr, keys))}).",
+    )
 
 
 def _examples(database: Database, draft: Draft, source: str, where: str) -> list[str]:

@@ -14,9 +14,17 @@ from peewee import Database, DatabaseError, IntegrityError, OperationalError
 
 from ormmigrate.dialects.sqlite import edits
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused
-from ormmigrate.dialects.sqlite.findings import Dependent, broken, check_rows, dependents, described, rowid_of
+from ormmigrate.dialects.sqlite.findings import (
+    Dependent,
+    broken,
+    check_keys,
+    check_rows,
+    dependents,
+    described,
+    rowid_of,
+)
 from ormmigrate.dialects.sqlite.tables import Index, Table, ask, columns_of, indexes_of
-from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.tokens import SPACE, WORD, folded, quoted, tokenize
 from ormmigrate.dialects.sqlite.values import rows_shown
 from ormmigrate.errors import IntegrityCheckFailed
 
@@ -68,12 +76,55 @@ def edit_schema(database: Database, statement: str, *params: Any) -> None:
 # -- in place -------------------------------------------------------------------------------------
 
 
-def edit_in_place(database: Database, draft: Draft) -> None:
-    """Give a table another text; its rows stay where they are."""
-    _set_text(database, draft.table.name, draft.text)
+def edit_in_place(database: Database, draft: Draft) -> int:
+    """Give a table another text; its rows stay where they are. New columns are appended, and filled by UPDATE.
+
+    Returns:
+        The number of rows that were written for it.
+
+    Raises:
+        IntegrityCheckFailed, Refused: rows do not fulfil what the draft demands.
+    """
+    table = rename_kept_columns(database, draft)
+    definition = draft.definition
+    for column in draft.columns:
+        if folded(column.name) not in draft.kept:
+            words = definition.column(column.name)
+            # Filled columns get the rest of their words with the new text, when every row holds a value.
+            bare = words.type_end if folded(column.name) in draft.filled else words.end
+            database.execute_sql(
+                f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(column.name)} {draft.text[words.name_end : bare]}"
+            )
+    rows = _fill(database, draft)
+    check_rows(database, draft, table.quoted)
+    if not same_spelling(database_text(database, table.name), draft.text):
+        set_text(database, table.name, draft.text)
+    return rows
 
 
-def _set_text(database: Database, table: str, text: str) -> None:
+def _fill(database: Database, draft: Draft) -> int:
+    """Give new columns their values, with no trigger of the table seeing it."""
+    if not draft.filled:
+        return 0
+    names = [column.name for column in draft.columns if folded(column.name) in draft.filled]
+    sets = ", ".join(f"{quoted(name)} = {draft.filled[folded(name)]}" for name in names)
+    triggers = [one for one in dependents(database) if one.kind == "trigger" and _is_on(one, draft.table.name)]
+    with set_aside(database, triggers):
+        database.execute_sql(f"UPDATE {draft.table.quoted} SET {sets}")
+        return int(ask(database, "SELECT changes()")[0][0])
+
+
+def same_spelling(one: str, other: str) -> bool:
+    """Whether two texts differ in spaces and the case of words alone."""
+    return _spelled(one) == _spelled(other)
+
+
+def _spelled(text: str) -> list[str]:
+    return [token.text.upper() if token.kind == WORD else token.text for token in tokenize(text) if token.kind != SPACE]
+
+
+def set_text(database: Database, table: str, text: str) -> None:
+    """Give a table another text, and nothing else."""
     edit_schema(database, "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", text, table)
 
 
@@ -130,7 +181,7 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
     database.execute_sql(f"DROP TABLE {table.quoted}")
     _take_place(database, new, table.name, has_qualifiers=bool(edits.qualifiers(definition)))
     if keeps_spelling and database_text(database, table.name) != draft.text:
-        _set_text(database, table.name, draft.text)
+        set_text(database, table.name, draft.text)
     for index in indexes:
         if index.text is not None:
             database.execute_sql(index.text)
@@ -141,6 +192,7 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
 
 def _copy(database: Database, draft: Draft, new: str) -> int:
     pairs = _copied_columns(draft, _implicit_rowid(database, draft, new))
+    check_keys(database, draft, _as_query(draft, pairs))  # copying does not, with foreign keys off
     try:
         # No order is asked for, so rows come in that of the old table: the new one is written from end to end.
         database.execute_sql(_insert(draft, new, pairs))
@@ -148,6 +200,12 @@ def _copy(database: Database, draft: Draft, new: str) -> int:
         _explain_copy(database, draft, new, pairs, error)
         raise
     return int(ask(database, "SELECT changes()")[0][0])
+
+
+def _as_query(draft: Draft, pairs: Sequence[tuple[str, str]]) -> str:
+    """The rows as they will be, but for the new types."""
+    named = ", ".join(f"{source} AS {target}" for target, source in pairs)
+    return f"(SELECT {named} FROM {draft.table.quoted})"
 
 
 def _insert(draft: Draft, new: str, pairs: Sequence[tuple[str, str]]) -> str:
@@ -186,9 +244,8 @@ def _explain_copy(
     Raises:
         IntegrityCheckFailed
     """
-    named = ", ".join(f"{source} AS {target}" for target, source in pairs)
     with suppress(OperationalError):  # an expression over generated columns, which the query has not
-        check_rows(database, draft, f"(SELECT {named} FROM {draft.table.quoted})")
+        check_rows(database, draft, _as_query(draft, pairs))
     # It takes the new types to see it: row by row, then.
     table = draft.table
     names = [column.name for column in table.columns]

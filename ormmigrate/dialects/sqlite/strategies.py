@@ -20,11 +20,10 @@ from ormmigrate.dialects.sqlite.rewriting import (
     may_edit_schema,
     rebuild,
     rename_kept_columns,
+    same_spelling,
 )
 from ormmigrate.dialects.sqlite.tables import ask, columns_of
-from ormmigrate.dialects.sqlite.tokens import SPACE, tokenize
-from ormmigrate.dialects.violations import new_violations
-from ormmigrate.errors import IntegrityCheckFailed
+from ormmigrate.dialects.sqlite.tokens import quoted
 
 NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
 STEP = "ormmigrate_operation"
@@ -94,7 +93,7 @@ class Strategies:
         problem = f"It takes another way than {', '.join(self.allowed)}."
         for name, run in self._ways(draft, native):
             try:
-                with undoable(self.database), self._keys_checked(draft):
+                with undoable(self.database):
                     rows = run()
                     self.verify(draft, spells_too=name == NATIVE and not draft.must_rewrite)
                 return Outcome(strategy=name, rows_rewritten=rows)
@@ -106,7 +105,7 @@ class Strategies:
         if native is not None and NATIVE in self.allowed:
             yield NATIVE, lambda: self._native(draft, native)
         if not draft.must_rewrite and self.edits_schema:
-            yield IN_PLACE, lambda: self._in_place(draft)
+            yield IN_PLACE, lambda: edit_in_place(self.database, draft)
         if REBUILD in self.allowed:
             yield REBUILD, lambda: self._rebuild(draft)
 
@@ -125,11 +124,6 @@ class Strategies:
             raise NotAsMeant(f"SQLite refuses: {error}.") from error
         return int(rows)
 
-    def _in_place(self, draft: Draft) -> int:
-        check_rows(self.database, draft, draft.table.quoted)
-        edit_in_place(self.database, draft)
-        return 0
-
     def _rebuild(self, draft: Draft) -> int:
         self.refuse_keys(draft.table.name)
         table = rename_kept_columns(self.database, draft)
@@ -143,36 +137,12 @@ class Strategies:
         """
         keys_are_on = ask(self.database, "PRAGMA foreign_keys")[0][0]
         if keys_are_on and (
-            referring_keys(self.database, table) or ask(self.database, f"PRAGMA foreign_key_list({table!r})")
+            referring_keys(self.database, table) or ask(self.database, f"PRAGMA foreign_key_list({quoted(table)})")
         ):
             raise Refused(
                 f"{table} has to be rebuilt, foreign keys are switched on, and inside a transaction they cannot be "
                 "switched off: dropping the old table would delete the rows that refer to it.",
                 "run the operation outside of a transaction, in migrator.migration_context(), or as a migration.",
-            )
-
-    @contextmanager
-    def _keys_checked(self, draft: Draft) -> Iterator[None]:
-        """No row may refer to nothing by a key that is new."""
-        if not draft.adds_key:
-            yield
-            return
-        name = draft.table.name
-        before = self.dialect.table_violations(self.database, name)
-        yield
-        found = new_violations(before, self.dialect.table_violations(self.database, name))
-        unfit = [one for one in found if not one.values]
-        if unfit:
-            raise Refused(
-                f"The foreign key does not fit {unfit[0].parent or 'the table that it refers to'}: {unfit[0].row}.",
-                "refer to its primary key, or make the column there unique first: migrator.add_unique(...).",
-            )
-        if found:
-            rows = "1 row refers" if len(found) == 1 else f"{len(found)} rows refer"
-            raise IntegrityCheckFailed(
-                problem=f"The foreign key cannot be added: {rows} to nothing.",
-                findings=list(map(str, found)),
-                advice="delete these rows or give them another value first, in the same migration.",
             )
 
     def verify(self, draft: Draft, *, spells_too: bool) -> None:
@@ -191,9 +161,5 @@ class Strategies:
                 raise NotAsMeant(f"{name}.{meant.name} came out as {found.words}, and {meant.words} was meant.")
         if len(there) != len(draft.columns):
             raise NotAsMeant(f"{name} came out with {len(there)} columns, and {len(draft.columns)} were meant.")
-        if spells_too and _words(database_text(self.database, name)) != _words(draft.text):
+        if spells_too and not same_spelling(database_text(self.database, name), draft.text):
             raise NotAsMeant(f"SQLite changed more of the text of {name} than was meant.")
-
-
-def _words(text: str) -> list[str]:
-    return [token.text.upper() for token in tokenize(text) if token.kind != SPACE]

@@ -5,12 +5,15 @@ Whatever the text, its tokens joined are the text again: nothing is dropped, nor
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 SPACE, COMMENT, WORD, NAME, STRING, BLOB, NUMBER, VARIABLE, SYMBOL, ILLEGAL = (
     "space", "comment", "word", "name", "string", "blob", "number", "variable", "symbol", "illegal",
 )  # fmt: skip
 
+# One operation looks at the same few texts again and again.
+CACHED = 256
 SPACES = frozenset(" \t\n\f\r\ufeff")  # a byte order mark counts as one
 NAME_QUOTES = {'"': '"', "`": "`", "[": "]"}
 LONG_SYMBOLS = ("->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "!=", "==")
@@ -44,6 +47,7 @@ class Token(NamedTuple):
         return self.kind == SYMBOL and self.text == symbol
 
 
+@lru_cache(maxsize=CACHED)
 def tokenize(text: str) -> tuple[Token, ...]:
     """All tokens of a text, spaces and comments among them."""
     found = []
@@ -55,6 +59,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=CACHED)
 def significant(text: str) -> tuple[Token, ...]:
     """The tokens of a text without spaces and comments."""
     return tuple(token for token in tokenize(text) if token.kind not in (SPACE, COMMENT))
