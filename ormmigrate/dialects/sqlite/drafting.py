@@ -10,7 +10,7 @@ from peewee import Database, Field
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import declares_default
-from ormmigrate.dialects.sqlite import drafts, sought, words
+from ormmigrate.dialects.sqlite import constraining, drafts, sought, words
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused, draft_of
 from ormmigrate.dialects.sqlite.tables import Table
 from ormmigrate.dialects.sqlite.tokens import quoted
@@ -93,11 +93,11 @@ class Drafter:
             case DropColumnDefault():
                 return drafts.drop_default(draft, operation.column)
             case AddConstraint() | AddUnique():
-                return drafts.add_constraint(draft, self.constraint(operation))
+                return constraining.add_constraint(draft, self.constraint(operation))
             case AddForeignKeyConstraint():
-                return drafts.add_constraint(draft, self._foreign_key(operation))
+                return constraining.add_constraint(draft, self._foreign_key(operation))
             case DropConstraint() | DropForeignKeyConstraint():
-                return drafts.drop_constraint(draft, *self._sought(operation))
+                return constraining.drop_constraint(draft, *self._sought(operation))
         raise AssertionError(f"{operation.kind} makes no draft")
 
     def constraint(self, operation: AddConstraint | AddUnique) -> str:

@@ -5,20 +5,14 @@ A draft is a value, so that any number of operations on one table are one draft,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ormmigrate.dialects.sqlite import edits
-from ormmigrate.dialects.sqlite.definition import (
-    ColumnDefinition,
-    Constraint,
-    TableDefinition,
-    UnreadableTable,
-    read_table,
-    uses,
-)
+from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, own_constraints
+from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.tables import Column, Table, nearest
-from ormmigrate.dialects.sqlite.tokens import folded, significant, squeezed, unquoted
+from ormmigrate.dialects.sqlite.tokens import folded, squeezed, unquoted
 
 STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
 
@@ -147,7 +141,7 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
     demands = [Demand("CHECK", (), definition.inner_of(check)) for check in column.of_kind("CHECK")]
     if value is not None:
         demands.append(Demand("NOT NULL", (name,)))
-        demands += [_key_demand(key) for key in column.of_kind("FOREIGN KEY")]
+        demands += [key_demand(key) for key in column.of_kind("FOREIGN KEY")]
     return replace(
         draft,
         text=text,
@@ -158,7 +152,7 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
     )
 
 
-def _key_demand(key: Constraint) -> Demand:
+def key_demand(key: Constraint) -> Demand:
     return Demand("FOREIGN KEY", key.columns, "", key.target or "", key.target_columns)
 
 
@@ -219,26 +213,6 @@ def drop_column(draft: Draft, name: str) -> Draft:
         demands=tuple(demand for demand in draft.demands if column.name not in demand.columns),
         must_rewrite=True,
     )
-
-
-def own_constraints(definition: TableDefinition, column: str) -> list[Constraint]:
-    """The constraints of the table that are about one column alone."""
-    names = [one.name for one in definition.columns]
-    return [
-        constraint
-        for constraint in definition.constraints
-        if constraint.kind in ("UNIQUE", "FOREIGN KEY", "CHECK")
-        and [name for name in names if is_about(definition, constraint, name)] == [definition.column(column).name]
-    ]
-
-
-def is_about(definition: TableDefinition, constraint: Constraint, column: str) -> bool:
-    """Whether a constraint names a column of its table."""
-    if constraint.kind in ("CHECK", "GENERATED"):
-        return uses(definition.inner_of(constraint), column)
-    is_self = constraint.target is not None and folded(constraint.target) == folded(definition.name)
-    named = constraint.columns + (constraint.target_columns if is_self else ())
-    return folded(column) in map(folded, named)
 
 
 def rename_column(draft: Draft, name: str, new_name: str) -> Draft:
@@ -394,84 +368,3 @@ def is_stored_in_every_row(draft: Draft, column: Column) -> bool:
         for other in draft.columns[place:]
         if folded(other.name) in draft.kept
     )
-
-
-# -- constraints --------------------------------------------------------------------------------
-
-
-def add_constraint(draft: Draft, words: str) -> Draft:
-    """Add a constraint of the table: `CONSTRAINT name CHECK (...)`, UNIQUE or FOREIGN KEY."""
-    try:
-        definition = read_table(edits.add_constraint(draft.definition, words))
-    except UnreadableTable as error:
-        raise Refused(f"{words} is no constraint: {error}.", "write Check('...'), or SQL('UNIQUE (...)').") from error
-    if len(definition.constraints) != len(draft.definition.constraints) + 1:
-        raise Refused(f"{words} is not one constraint.", "write Check('...'), or SQL('UNIQUE (...)').")
-    constraint = definition.constraints[-1]
-    if constraint.kind == "NAME" or constraint.kind == "PRIMARY KEY":
-        raise Refused(
-            f"{words} cannot be added to a table that is there.",
-            "create a table with the new definition, copy the rows with migrator.sql(...), and rename it.",
-        )
-    for named in draft.definition.all_constraints:
-        if constraint.name is not None and named.name is not None and folded(named.name) == folded(constraint.name):
-            raise Refused(
-                f"The table {draft.table.name} has a constraint {constraint.name} already.",
-                "drop that one first, or choose another name.",
-            )
-    columns = tuple(draft.column(name).name for name in constraint.columns)
-    demands = {
-        "CHECK": (Demand("CHECK", (), definition.inner_of(constraint)),),
-        "UNIQUE": (Demand("UNIQUE", columns),),
-        "FOREIGN KEY": (_key_demand(constraint),),
-    }
-    return replace(
-        draft,
-        text=definition.text,
-        demands=(*draft.demands, *demands.get(constraint.kind, ())),
-        must_rewrite=draft.must_rewrite or constraint.kind == "UNIQUE",
-    )
-
-
-def drop_constraint(draft: Draft, fits: Callable[[TableDefinition, Constraint], bool], wanted: str) -> Draft:
-    """Drop the one constraint that fits.
-
-    Args:
-        wanted: what is looked for, in words.
-
-    Raises:
-        Refused: there is none, or there are several.
-    """
-    definition = draft.definition
-    droppable = [one for one in definition.all_constraints if one.kind in ("CHECK", "UNIQUE", "FOREIGN KEY")]
-    found = [one for one in droppable if fits(definition, one)]
-    if len(found) != 1:
-        there = [definition.text[one.start : one.end] for one in found or droppable]
-        number = "more than one" if found else "no"
-        raise Refused(
-            f"The table {draft.table.name} has {number} {wanted}. " + ("It has: " + "; ".join(there) if there else ""),
-            "name the constraint, or the columns that it is about.",
-        )
-    constraint = found[0]
-    gone = Demand(constraint.kind, constraint.columns, definition.inner_of(constraint))
-    return replace(
-        draft,
-        text=edits.drop_constraint(definition, constraint),
-        must_rewrite=draft.must_rewrite or constraint.kind == "UNIQUE",
-        demands=tuple(
-            one
-            for one in draft.demands
-            if (one.kind, one.columns) != (gone.kind, gone.columns) or one.expression not in ("", gone.expression)
-        ),
-    )
-
-
-def same_words(one: str, other: str) -> bool:
-    """Whether two pieces of SQL differ in spaces, comments, case and quotes alone."""
-    return _spelled(one) == _spelled(other)
-
-
-def _spelled(text: str) -> list[str]:
-    return [
-        token.text if token.kind == "string" else folded(unquoted(token.text)) for token in significant(text)
-    ]  # fmt: skip

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, names_in, read_table
+from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, names_in
+from ormmigrate.dialects.sqlite.reading import read_table
 from ormmigrate.dialects.sqlite.tokens import COMMENT, NAME, WORD, folded, quoted, significant, tokenize, unquoted
 
 Splice = tuple[int, int, str]

@@ -17,14 +17,15 @@ from peewee import Database, DatabaseError, Field, IntegrityError
 
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, Outcome, column_indexes
 from ormmigrate.dialects.sqlite import drafts, words
-from ormmigrate.dialects.sqlite.definition import UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.altering import alter, rename_column, set_text
+from ormmigrate.dialects.sqlite.definition import own_constraints
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.drafting import Drafter, is_filled
 from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused, draft_of
 from ormmigrate.dialects.sqlite.findings import check_rows
 from ormmigrate.dialects.sqlite.grouping import run_group
 from ormmigrate.dialects.sqlite.index_names import carry_over
-from ormmigrate.dialects.sqlite.rewriting import alter, rename_column, set_text
+from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, Strategies, tried, undoable
 from ormmigrate.dialects.sqlite.tables import Index, Table, columns_of, indexes_of, names_of, nearest, read
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
@@ -304,4 +305,4 @@ def _is_constrained(table: Table, column: str) -> bool:
     """Whether constraints go with a column that SQLite's own DROP COLUMN does not take along."""
     definition = table.definition
     own = definition.column(column).constraints
-    return bool(drafts.own_constraints(definition, column)) or any(one.kind == "UNIQUE" for one in own)
+    return bool(own_constraints(definition, column)) or any(one.kind == "UNIQUE" for one in own)

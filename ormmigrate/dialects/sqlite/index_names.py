@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from peewee import Database
 
+from ormmigrate.dialects.sqlite.altering import rename_index
 from ormmigrate.dialects.sqlite.edits import spliced
-from ormmigrate.dialects.sqlite.rewriting import rename_index
 from ormmigrate.dialects.sqlite.tables import Index, indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded, quoted, significant
 from ormmigrate.operations import index_name

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition
-from ormmigrate.dialects.sqlite.drafts import is_about, same_words
-from ormmigrate.dialects.sqlite.tokens import folded
+from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, is_about
+from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
 
 Fits = Callable[[TableDefinition, Constraint], bool]
 
@@ -22,7 +21,7 @@ def called(name: str, meant: str | None) -> Fits:
             return False
         if constraint.kind == "UNIQUE" and folded("uniq_" + "_".join(constraint.columns)) == folded(name):
             return True
-        return meant is not None and same_words(definition.text[constraint.start : constraint.end], meant)
+        return meant is not None and _says_the_same(definition.text[constraint.start : constraint.end], meant)
 
     return fits
 
@@ -48,3 +47,14 @@ def key_of(column: str) -> Fits:
 
 def _is_called(constraint: Constraint, name: str) -> bool:
     return constraint.name is not None and folded(constraint.name) == folded(name)
+
+
+def _says_the_same(one: str, other: str) -> bool:
+    """Whether two pieces of SQL differ in spaces, comments, case and quotes alone."""
+    return _spelled(one) == _spelled(other)
+
+
+def _spelled(text: str) -> list[str]:
+    return [
+        token.text if token.kind == "string" else folded(unquoted(token.text)) for token in significant(text)
+    ]  # fmt: skip

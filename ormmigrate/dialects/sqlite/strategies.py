@@ -10,18 +10,18 @@ from functools import cached_property
 from peewee import Database, DatabaseError, IntegrityError
 
 from ormmigrate.dialects.engine import Outcome
-from ormmigrate.dialects.sqlite.dialect import SqliteDialect
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused
-from ormmigrate.dialects.sqlite.findings import check_rows, referring_keys
-from ormmigrate.dialects.sqlite.rewriting import (
+from ormmigrate.dialects.sqlite.altering import (
     alter,
     database_text,
     edit_in_place,
     may_edit_schema,
-    rebuild,
     rename_kept_columns,
     same_spelling,
 )
+from ormmigrate.dialects.sqlite.dialect import SqliteDialect
+from ormmigrate.dialects.sqlite.drafts import Draft, Refused
+from ormmigrate.dialects.sqlite.findings import check_rows, referring_keys
+from ormmigrate.dialects.sqlite.rebuilding import rebuild
 from ormmigrate.dialects.sqlite.tables import ask, columns_of
 from ormmigrate.dialects.sqlite.tokens import quoted
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from peewee import Database
 
-from ormmigrate.dialects.sqlite.definition import TableDefinition, UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.definition import TableDefinition
+from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.tokens import folded, is_enclosed, quoted, squeezed
 
 GENERATED = (2, 3)  # `hidden` of PRAGMA table_xinfo: virtual, stored

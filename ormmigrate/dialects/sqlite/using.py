@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from peewee import Database
 
-from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, names_in
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused, is_about, own_constraints
+from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, is_about, names_in, own_constraints
+from ormmigrate.dialects.sqlite.drafts import Draft, Refused
 from ormmigrate.dialects.sqlite.findings import Dependent, broken, dependents, referring_keys
 from ormmigrate.dialects.sqlite.tables import Index
 from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
