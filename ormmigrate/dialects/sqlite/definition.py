@@ -169,14 +169,21 @@ def _stands_in_cast_type(tokens: Sequence[Token], place: int) -> bool:
 
 
 def own_constraints(definition: TableDefinition, column: str) -> list[Constraint]:
-    """The constraints of the table that are about one column alone."""
-    names = [one.name for one in definition.columns]
+    """The constraints of the table that restrict one column alone."""
     return [
         constraint
         for constraint in definition.constraints
         if constraint.kind in ("UNIQUE", "FOREIGN KEY", "CHECK")
-        and [name for name in names if is_about(definition, constraint, name)] == [definition.column(column).name]
+        and restricted(definition, constraint) == {folded(column)}
     ]
+
+
+def restricted(definition: TableDefinition, constraint: Constraint) -> set[str]:
+    """The columns that a constraint restricts, folded; not those that a key of the table to itself refers to."""
+    if constraint.kind not in ("CHECK", "GENERATED"):
+        return set(map(folded, constraint.columns))
+    there = {folded(column.name) for column in definition.columns}
+    return {folded(unquoted(token.text)) for token in names_in(definition.inner_of(constraint))} & there
 
 
 def is_about(definition: TableDefinition, constraint: Constraint, column: str) -> bool:

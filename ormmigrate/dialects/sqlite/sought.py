@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, is_about
+from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, restricted
 from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
 
 Fits = Callable[[TableDefinition, Constraint], bool]
@@ -27,11 +27,10 @@ def called(name: str, meant: str | None) -> Fits:
 
 
 def about(columns: Sequence[str]) -> Fits:
-    """The constraint that names exactly these columns."""
+    """The constraint that restricts exactly these columns."""
 
     def fits(definition: TableDefinition, constraint: Constraint) -> bool:
-        there = {folded(one.name) for one in definition.columns if is_about(definition, constraint, one.name)}
-        return there == {folded(name) for name in columns}
+        return restricted(definition, constraint) == {folded(name) for name in columns}
 
     return fits
 

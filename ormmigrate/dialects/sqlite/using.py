@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from peewee import Database
 
-from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, is_about, names_in, own_constraints
+from ormmigrate.dialects.sqlite.definition import (
+    Constraint,
+    TableDefinition,
+    is_about,
+    names_in,
+    own_constraints,
+    restricted,
+)
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused
 from ormmigrate.dialects.sqlite.findings import Dependent, broken, dependents, referring_keys
 from ormmigrate.dialects.sqlite.tables import Index
@@ -53,9 +60,11 @@ def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Ind
         for constraint in place.constraints:
             if folded(place.name) == folded(column) and constraint.kind in ATTRIBUTES:
                 continue
-            if is_about(definition, constraint, column):
-                is_own = _names(definition, constraint) == {folded(column)} and constraint.kind != "PRIMARY KEY"
-                (own if is_own else others).append(_text(definition, constraint))
+            # What stands in its definition goes with it, whatever that is about.
+            goes = folded(place.name) == folded(column)
+            if goes or is_about(definition, constraint, column):
+                is_own = goes and restricted(definition, constraint) <= {folded(column)}
+                (own if is_own and constraint.kind != "PRIMARY KEY" else others).append(_text(definition, constraint))
     for constraint in definition.constraints:
         if is_about(definition, constraint, column):
             (own if constraint in alone else others).append(_text(definition, constraint))
@@ -70,10 +79,6 @@ def _columns_in(index: Index, columns: Sequence[str]) -> set[str]:
     body = next((token.start for token in tokens if token.is_symbol("(")), 0)
     there = {folded(name) for name in columns}
     return {folded(unquoted(token.text)) for token in names_in(text[body:])} & there
-
-
-def _names(definition: TableDefinition, constraint: Constraint) -> set[str]:
-    return {folded(one.name) for one in definition.columns if is_about(definition, constraint, one.name)}
 
 
 def _text(definition: TableDefinition, constraint: Constraint) -> str:
