@@ -473,7 +473,7 @@ def test_a_group_of_changes_writes_the_rows_once(sqlite_place: Place):
 
     database, event = grouped(sqlite_place, change)
     assert (event.strategy, event.rows_rewritten) == ("rebuild", 3)
-    rebuilt = [statement for statement in event.sql if statement.startswith('INSERT INTO "ormmigrate_new')]
+    rebuilt = [statement for statement in event.sql if statement.startswith('INSERT OR ABORT INTO "ormmigrate_new')]
     assert len(rebuilt) == 1
     assert values(database, "SELECT id, email, years, active FROM person ORDER BY id") == [
         (1, "ann@x", "30", 1), (2, "bob@x", "17", 1), (7, "cid@x", "44", 1),
@@ -620,6 +620,19 @@ def test_rows_in_the_way_are_counted_and_shown(sqlite_place: Place, up: Any, pro
     assert any(example in finding for finding in error.findings), error.findings
 
 
+def test_a_constraint_that_ignores_or_replaces_loses_no_row_in_a_rebuild(sqlite_place: Place):
+    setup = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE ON CONFLICT REPLACE, b TEXT UNIQUE ON CONFLICT IGNORE);
+INSERT INTO t VALUES (1, '1', '1'), (2, '01', '01');
+"""
+    for column in ("a", "b"):
+        place = Place(sqlite_place.kind, sqlite_place.url.replace("app.db", f"{column}.db"))
+        error = refused(
+            place, lambda m, column=column: m.alter_column_type("t", column, IntegerField(null=True)), setup
+        )
+        assert "UNIQUE" in error.problem
+
+
 def test_a_value_that_strict_does_not_take_is_shown(sqlite_place: Place):
     setup = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT) STRICT;\nINSERT INTO t VALUES (1, '5'), (2, 'five');\n"
     error = refused(sqlite_place, lambda m: m.alter_column_type("t", "a", IntegerField(null=True)), setup)
@@ -681,6 +694,39 @@ def test_a_trigger_on_update_of_a_column_is_named_too(sqlite_place: Place):
     setup = SETUP + "CREATE TRIGGER watch AFTER UPDATE OF town ON person BEGIN SELECT 1; END;\n"
     error = refused(sqlite_place, lambda m: m.drop_column("person", "town", cascade=True), setup)
     assert "trigger watch" in error.problem
+
+
+@pytest.mark.parametrize("unique", ["", " UNIQUE"])
+@pytest.mark.parametrize(
+    "user",
+    [
+        'CREATE VIEW said AS SELECT "a" FROM t',
+        'CREATE TRIGGER said AFTER INSERT ON o BEGIN UPDATE t SET b = 1 WHERE "a" = 1; END',
+        'CREATE VIEW every AS SELECT * FROM t;\nCREATE VIEW said AS SELECT "a" FROM every',
+    ],
+)
+def test_a_name_in_double_quotes_does_not_silently_become_a_text(sqlite_place: Place, user: str, unique: str):
+    """`"a"` is the column, and the text 'a' as soon as there is no such column: nothing fails to compile."""
+    setup = f"CREATE TABLE t (id INTEGER PRIMARY KEY, a INT{unique}, b INT);\nCREATE TABLE o (x);\n{user};\n"
+    error = refused(sqlite_place, lambda m: m.drop_column("t", "a", cascade=True), setup)
+    assert f"{'trigger' if 'TRIGGER' in user else 'view'} said" in error.problem
+
+
+def test_an_index_does_not_come_to_stand_on_a_text(sqlite_place: Place):
+    def up(m: Migrator) -> None:
+        with m.alter_table("t") as t:
+            t.rename_column("a", "z")
+            t.drop_column("z", cascade=True)
+            t.drop_column("b")
+
+    setup = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT, c INT);
+CREATE INDEX "by a" ON t ("a");
+CREATE INDEX by_c ON t (c);
+"""
+    database = opened(sqlite_place, up, setup=setup)
+    database.register_models([])
+    assert [index.name for index in database.get_indexes("t")] == ["by_c"]
 
 
 def test_a_table_that_a_view_needs_is_not_dropped(sqlite_place: Place):

@@ -97,7 +97,7 @@ def _fill(database: Database, draft: Draft) -> int:
     sets = ", ".join(f"{quoted(name)} = {draft.filled[folded(name)]}" for name in names)
     triggers = [one for one in dependents(database) if one.kind == "trigger" and is_on(one, draft.table.name)]
     with set_aside(database, triggers):
-        database.execute_sql(f"UPDATE {draft.table.quoted} SET {sets}")
+        database.execute_sql(f"UPDATE OR ABORT {draft.table.quoted} SET {sets}")
         return int(ask(database, "SELECT changes()")[0][0])
 
 

@@ -66,6 +66,24 @@ def rename_column(definition: TableDefinition, column: ColumnDefinition, new_nam
     return spliced(definition.text, splices)
 
 
+def rename_in_index(text: str, name: str, new_name: str) -> str:
+    """CREATE INDEX with another name for a column, in its list, in expressions and in WHERE."""
+    start = index_body(text)
+    return spliced(
+        text,
+        [
+            (token.start, token.end, quoted(new_name))
+            for token in names_in(text[start:], start)
+            if folded(unquoted(token.text)) == folded(name)
+        ],
+    )
+
+
+def index_body(text: str) -> int:
+    """Where the list of columns of a CREATE INDEX begins."""
+    return next((token.start for token in significant(text) if token.is_symbol("(")), 0)
+
+
 def set_type(definition: TableDefinition, column: ColumnDefinition, words: str) -> str:
     space = "" if column.type_end > column.name_end else " "
     return spliced(definition.text, [(column.type_start, column.type_end, space + words)])

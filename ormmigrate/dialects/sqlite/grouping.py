@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ormmigrate.dialects.engine import Outcome, column_indexes
 from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
+from ormmigrate.dialects.sqlite.edits import rename_in_index
 from ormmigrate.dialects.sqlite.strategies import STRATEGIES, undoable
 from ormmigrate.dialects.sqlite.tables import Index, indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
@@ -89,7 +90,14 @@ class _Group:
         def renamed(name: str | None) -> str | None:
             return new if name is not None and folded(name) == folded(old) else name
 
-        self.indexes = [replace(index, columns=tuple(map(renamed, index.columns))) for index in self.indexes]
+        self.indexes = [
+            replace(
+                index,
+                columns=tuple(map(renamed, index.columns)),
+                text=None if index.text is None else rename_in_index(index.text, old, new),
+            )
+            for index in self.indexes
+        ]
         self.added = [
             replace(index, columns=tuple(renamed(name) or name for name in index.columns)) for index in self.added
         ]

@@ -40,8 +40,8 @@ from ormmigrate.operations import (
 )
 
 LOCK_TIMEOUT_S = 60.0
-#: What may leave rows that refer to nothing.
-MAY_ORPHAN = (DropTable, AlterColumnType, AlterTable)
+#: What may leave rows that refer to nothing, or a key that refers to what is not unique.
+MAY_ORPHAN = (DropTable, AlterColumnType, AlterTable, DropConstraint, DropIndex)
 
 
 class RefusedOperation(UnsupportedOperation, ValueError):

@@ -77,8 +77,13 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
     for index in indexes:
         if index.text is not None:
             database.execute_sql(index.text)
+    there = indexes_of(database, table.name)
+    lost = [index.name for index in indexes if index.text is not None and index not in there]
+    if lost:
+        # A name in double quotes that is no column any more would be taken for a text.
+        raise Refused(f"The rebuild would change the index {', '.join(lost)}.", "drop it first: migrator.drop_index().")
     make(database, triggers)
-    _restore_statistics(database, statistics, set(indexes) - set(indexes_of(database, table.name)))
+    _restore_statistics(database, statistics, set(indexes) - set(there))
     return int(rows)
 
 
@@ -102,7 +107,8 @@ def _as_query(draft: Draft, pairs: Sequence[tuple[str, str]]) -> str:
 
 def _insert(draft: Draft, new: str, pairs: Sequence[tuple[str, str]]) -> str:
     targets, sources = zip(*pairs)
-    return f"INSERT INTO {quoted(new)} ({', '.join(targets)}) SELECT {', '.join(sources)} FROM {draft.table.quoted}"
+    # ON CONFLICT IGNORE or REPLACE of a constraint would let rows go.
+    return f"INSERT OR ABORT INTO {quoted(new)} ({', '.join(targets)}) SELECT {', '.join(sources)} FROM {draft.table.quoted}"
 
 
 def _implicit_rowid(database: Database, draft: Draft, new: str) -> str | None:

@@ -120,7 +120,11 @@ class Strategies:
         except DatabaseError as error:
             if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
                 raise
-            # It stumbles over comments, for example.
+            if str(error).startswith(("error in view", "error in trigger", "error in index")):
+                raise Refused(
+                    f"SQLite refuses: {error}.", "drop or change that first, in the same migration."
+                ) from error
+            # It stumbles over comments in CREATE TABLE, for example.
             raise NotAsMeant(f"SQLite refuses: {error}.") from error
         return int(rows)
 

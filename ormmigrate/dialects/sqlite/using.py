@@ -17,6 +17,7 @@ from ormmigrate.dialects.sqlite.definition import (
     restricted,
 )
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused
+from ormmigrate.dialects.sqlite.edits import index_body
 from ormmigrate.dialects.sqlite.findings import Dependent, broken, dependents, referring_keys
 from ormmigrate.dialects.sqlite.tables import Index
 from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
@@ -75,10 +76,8 @@ def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Ind
 def _columns_in(index: Index, columns: Sequence[str]) -> set[str]:
     """The columns that an index says anywhere: in its list, in expressions, in WHERE."""
     text = index.text or ""
-    tokens = significant(text)
-    body = next((token.start for token in tokens if token.is_symbol("(")), 0)
     there = {folded(name) for name in columns}
-    return {folded(unquoted(token.text)) for token in names_in(text[body:])} & there
+    return {folded(unquoted(token.text)) for token in names_in(text[index_body(text) :])} & there
 
 
 def _text(definition: TableDefinition, constraint: Constraint) -> str:
@@ -108,7 +107,8 @@ def refuse_used(
     """
     column = draft.column(operation.column).name
     uses = uses_of(database, draft, column, indexes)
-    others = [*uses.others, *watching(dependents(database), draft.table.name, column)]
+    there = dependents(database)
+    others = [*uses.others, *watching(there, draft.table.name, column), *quoting(there, draft.table.name, column)]
     says_own = operation.cascade or operation.field is not None
     in_the_way = others if says_own else [*others, *uses.own]
     if in_the_way:
@@ -156,3 +156,32 @@ def watching(there: Sequence[Dependent], table: str, column: str) -> list[str]:
             if folded(column) in named:
                 found.append(trigger.words)
     return found
+
+
+def quoting(there: Sequence[Dependent], table: str, column: str) -> list[str]:
+    """Views and triggers that say a column in double quotes: they compile without it, for it is then a text.
+
+    Only those count that have to do with the table, by way of other views too.
+    """
+    reached = {folded(table)}
+    while True:
+        more = {folded(one.name) for one in there if one.kind == "view" and _names_said(one) & reached}
+        if more <= reached:
+            break
+        reached |= more
+    found = []
+    for one in there:
+        tokens = significant(one.text)
+        says_it = any(
+            token.text.startswith('"')
+            and folded(unquoted(token.text)) == folded(column)
+            and not (place and tokens[place - 1].is_symbol("."))
+            for place, token in enumerate(tokens)
+        )
+        if says_it and _names_said(one) & reached:
+            found.append(one.words)
+    return found
+
+
+def _names_said(one: Dependent) -> set[str]:
+    return {folded(unquoted(token.text)) for token in significant(one.text)}
