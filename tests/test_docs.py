@@ -359,6 +359,19 @@ def indexed(folder: Path) -> None:
     start(CreateUser, IndexEmail, DropEmail)
 
 
+def nulls(folder: Path) -> None:
+    class ForbidNull(BaseMigration):
+        id = "20240603_120000_forbid_null"
+
+        def up(self, migrator):
+            migrator.add_column("user", "note", TextField(null=True))
+            migrator.add_not_null("user", "note")
+
+    database = start(CreateUser)
+    database.execute_sql("INSERT INTO user (email) VALUES ('a'), ('b')")
+    start(CreateUser, ForbidNull)
+
+
 def made_from_model(folder: Path) -> str:
     database = start()
     model = type("User", (database.Model,), {"email": CharField()})
@@ -385,7 +398,7 @@ PRODUCERS: dict[str, Callable[[Path], str | None]] = {
     producer.__name__: producer
     for producer in (
         failed, orphans, differs, inside, lock_postgresql, irreversible, changed, ahead, out_of_order, read_only,
-        not_a_database, full, pool, indexed, made_from_model, kept, unfinished,
+        not_a_database, full, pool, indexed, nulls, made_from_model, kept, unfinished,
     )
 }  # fmt: skip
 MESSAGES = {block.argument: block for name in PAGES for block in blocks(name, "message")}

@@ -106,9 +106,9 @@ def _as_query(draft: Draft, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _insert(draft: Draft, new: str, pairs: Sequence[tuple[str, str]]) -> str:
-    targets, sources = zip(*pairs)
-    # ON CONFLICT IGNORE or REPLACE of a constraint would let rows go.
-    return f"INSERT OR ABORT INTO {quoted(new)} ({', '.join(targets)}) SELECT {', '.join(sources)} FROM {draft.table.quoted}"
+    targets, sources = (", ".join(names) for names in zip(*pairs))
+    # OR ABORT: an ON CONFLICT IGNORE or REPLACE of a constraint would let rows go.
+    return f"INSERT OR ABORT INTO {quoted(new)} ({targets}) SELECT {sources} FROM {draft.table.quoted}"
 
 
 def _implicit_rowid(database: Database, draft: Draft, new: str) -> str | None:
