@@ -16,6 +16,7 @@ from peewee import (
     CharField,
     Check,
     DateTimeField,
+    FloatField,
     ForeignKeyField,
     IntegerField,
     TextField,
@@ -43,6 +44,8 @@ CREATE INDEX "person_email" ON "person" ("email");
 CREATE INDEX by_age_and_town ON person (age, town DESC) WHERE age > 1;
 CREATE TABLE pet (id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE);
 CREATE TABLE log (word TEXT);
+CREATE TABLE free (number INT);
+INSERT INTO free VALUES (1), (NULL);
 CREATE TRIGGER zebra AFTER UPDATE ON person BEGIN INSERT INTO log VALUES ('zebra'); END;
 CREATE TRIGGER ape AFTER INSERT ON pet BEGIN UPDATE person SET note = 'has a pet' WHERE id = new.person_id; END;
 CREATE VIEW adults AS SELECT id, email FROM person WHERE age >= 18;
@@ -126,6 +129,9 @@ WAYS: dict[str, tuple[Callable[[Migrator], object], str | None, int]] = {
     ),
     "alter_column_type, another affinity": (
         lambda m: m.alter_column_type("person", "age", TextField(null=True)), REBUILD, 3,
+    ),
+    "alter_column_type, another affinity where nothing but rows holds the column": (
+        lambda m: m.alter_column_type("free", "number", TextField(null=True)), IN_PLACE, 2,
     ),
     "alter_column_type, another collation": (
         lambda m: m.alter_column_type("person", "email", CharField(max_length=40, collation="NOCASE")), REBUILD, 3,
@@ -512,6 +518,50 @@ def test_a_dropped_column_may_be_replaced_in_the_same_group(sqlite_place: Place)
     assert (event.strategy, event.rows_rewritten) == ("rebuild", 3)
     assert values(database, "SELECT id, town, age FROM person") == [(1, 30, "?"), (2, 17, "?"), (7, 44, "?")]
     assert values(database, "SELECT id FROM adults") == [1, 7]
+
+
+IN_GROUPS: dict[str, Callable[[Any], object]] = {
+    "a default behind the column": lambda t: [
+        t.add_column("c", TextField(null=True)), t.rename_column("c", "d"), t.add_column_default("d", "y"),
+    ],
+    "a default dropped behind the column": lambda t: [
+        t.add_column("c", TextField(null=True, constraints=[SQL("DEFAULT 'dd'")])), t.drop_column_default("c"),
+    ],
+    "a default changed behind the column": lambda t: [
+        t.add_column("c", TextField(null=True, constraints=[SQL("DEFAULT 'dd'")])), t.add_column_default("c", "y"),
+    ],
+    "a type changed twice": lambda t: [
+        t.alter_column_type("town", FloatField(null=True)), t.alter_column_type("town", TextField(null=True)),
+    ],
+    "an index there and gone again": lambda t: [
+        t.add_index(("note",)), t.drop_index("person_note"), t.add_not_null("age"),
+    ],
+    "a type and a CHECK of it": lambda t: [
+        t.alter_column_type("town", TextField(null=True)), t.add_constraint("text", Check("typeof(town) <> 'integer'")),
+    ],
+    "a column filled and a CHECK of it": lambda t: [
+        t.add_column("c", IntegerField(default=5)), t.add_constraint("five", Check("c = 5")),
+    ],
+    "a column with a default and a CHECK of its own": lambda t: [
+        t.add_column("c", IntegerField(null=True, constraints=[SQL("DEFAULT 5 CHECK (c = 5)")])),
+        t.drop_not_null("email"),
+    ],
+    "a key that is new and filled": lambda t: [
+        t.add_column("c", ForeignKeyField(reference("city"), default=1)), t.drop_constraint("short"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", IN_GROUPS.values(), ids=IN_GROUPS)
+def test_a_group_comes_to_the_same_as_its_changes_one_by_one(sqlite_place: Place, change: Callable[[Any], object]):
+    setup = SETUP.replace("CREATE INDEX by_age_and_town ON person (age, town DESC) WHERE age > 1;\n", "")
+    one_by_one = opened(
+        Place(sqlite_place.kind, sqlite_place.url.replace("app.db", "single.db")), lambda m: change(m._of("person")),
+        setup=setup,
+    )  # fmt: skip
+    one_by_one.register_models([])
+    together, _ = grouped(sqlite_place, change, setup)
+    assert comparable(together) == comparable(one_by_one)
 
 
 def test_a_group_that_need_not_rewrite_does_not(sqlite_place: Place):

@@ -5,7 +5,7 @@ All of it runs inside the caller's transaction and savepoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,31 +73,38 @@ def edit_in_place(database: Database, draft: Draft) -> int:
         IntegrityCheckFailed, Refused: rows do not fulfil what the draft demands.
     """
     table = rename_kept_columns(database, draft)
-    definition = draft.definition
-    for column in draft.columns:
-        if folded(column.name) not in draft.kept:
-            words = definition.column(column.name)
-            # Filled columns get the rest of their words with the new text, when every row holds a value.
-            bare = words.type_end if folded(column.name) in draft.filled else words.end
-            database.execute_sql(
-                f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(column.name)} {draft.text[words.name_end : bare]}"
-            )
-    rows = _fill(database, draft)
+    _append_columns(database, draft)
+    rows = _update(database, table.name, draft.filled)
     check_rows(database, draft, table.quoted)
     if not same_spelling(database_text(database, table.name), draft.text):
         set_text(database, table.name, draft.text)
-    return rows
+    # What is written now is given the affinity that the new text says.
+    return max(rows, _update(database, table.name, {key: quoted(key) for key in draft.converted}))
 
 
-def _fill(database: Database, draft: Draft) -> int:
-    """Give new columns their values, with no trigger of the table seeing it."""
-    if not draft.filled:
+def _append_columns(database: Database, draft: Draft) -> None:
+    """Add the columns that are new, with no more than rows that are there need; the new text says the rest."""
+    definition = draft.definition
+    for column in draft.columns:
+        key = folded(column.name)
+        if key in draft.kept:
+            continue
+        words = definition.column(column.name)
+        parts = [quoted(column.name), definition.type_of(words)]
+        if key not in draft.filled:
+            # A row that does not hold the column takes its default from the schema.
+            parts += [draft.text[one.start : one.end] for one in words.of_kind("DEFAULT") + words.of_kind("GENERATED")]
+        database.execute_sql(f"ALTER TABLE {draft.table.quoted} ADD COLUMN {' '.join(parts)}")
+
+
+def _update(database: Database, table: str, values: Mapping[str, str]) -> int:
+    """Set columns in every row, with no trigger of the table seeing it; the number of rows."""
+    if not values:
         return 0
-    names = [column.name for column in draft.columns if folded(column.name) in draft.filled]
-    sets = ", ".join(f"{quoted(name)} = {draft.filled[folded(name)]}" for name in names)
-    triggers = [one for one in dependents(database) if one.kind == "trigger" and is_on(one, draft.table.name)]
+    sets = ", ".join(f"{quoted(name)} = {value}" for name, value in values.items())
+    triggers = [one for one in dependents(database) if one.kind == "trigger" and is_on(one, table)]
     with set_aside(database, triggers):
-        database.execute_sql(f"UPDATE OR ABORT {draft.table.quoted} SET {sets}")
+        database.execute_sql(f"UPDATE OR ABORT {quoted(table)} SET {sets}")
         return int(ask(database, "SELECT changes()")[0][0])
 
 

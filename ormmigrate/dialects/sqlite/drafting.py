@@ -14,6 +14,7 @@ from ormmigrate.dialects.sqlite import constraining, drafts, sought, words
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused, draft_of
 from ormmigrate.dialects.sqlite.tables import Table
 from ormmigrate.dialects.sqlite.tokens import quoted
+from ormmigrate.dialects.sqlite.using import stands_alone
 from ormmigrate.operations import (
     AddColumn,
     AddColumnDefault,
@@ -79,7 +80,8 @@ class Drafter:
                 _refuse_cast(operation)
                 field = ddl.prepared(operation.field, operation.table, operation.column)
                 type_ = words.type_words(self.database, field)
-                return drafts.alter_column_type(draft, operation.column, type_, field.collation)
+                alone = stands_alone(self.database, draft, draft.column(operation.column).name)
+                return drafts.alter_column_type(draft, operation.column, type_, field.collation, stands_alone=alone)
             case AddNotNull():
                 return drafts.add_not_null(draft, operation.column)
             case DropNotNull():

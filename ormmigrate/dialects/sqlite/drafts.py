@@ -55,7 +55,10 @@ class Draft:
         kept: by folded name, what each column that is there already is called now.
         filled: by folded name, the expression that gives a new column its value in rows that are there; a new
             column without one is left to its default.
-        must_rewrite: whether rows as they are stored would be read as something else under the new text.
+        converted: columns, folded, that have to be stored anew because they have another affinity, and that
+            nothing but the rows holds: writing them again in place does it.
+        must_rewrite: whether rows as they are stored would be read as something else under the new text, and no
+            writing in place would do.
         demands: what the rows must fulfil.
     """
 
@@ -64,12 +67,18 @@ class Draft:
     columns: tuple[Column, ...]
     kept: Mapping[str, str]
     filled: Mapping[str, str] = field(default_factory=dict)
+    converted: frozenset[str] = frozenset()
     must_rewrite: bool = False
     demands: tuple[Demand, ...] = ()
 
     @property
     def definition(self) -> TableDefinition:
         return read_table(self.text)
+
+    @property
+    def writes_rows(self) -> bool:
+        """Whether every row is written, be it in place."""
+        return bool(self.must_rewrite or self.filled or self.converted)
 
     @property
     def is_changed(self) -> bool:
@@ -210,6 +219,7 @@ def drop_column(draft: Draft, name: str) -> Draft:
         columns=tuple(one for one in draft.columns if one is not column),
         kept={new: old for new, old in draft.kept.items() if new != key},
         filled={new: value for new, value in draft.filled.items() if new != key},
+        converted=draft.converted - {key},
         demands=tuple(demand for demand in draft.demands if column.name not in demand.columns),
         must_rewrite=True,
     )
@@ -237,31 +247,35 @@ def rename_column(draft: Draft, name: str, new_name: str) -> Draft:
         columns=draft.changing(column, name=new_name),
         kept=moved(draft.kept),
         filled=moved(draft.filled),
+        converted=frozenset(new if key == old else key for key in draft.converted),
         demands=tuple(replace(demand, columns=renamed(demand.columns)) for demand in draft.demands),
     )
 
 
-def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None) -> Draft:
+def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None, *, stands_alone: bool) -> Draft:
+    """Change a column's type, and its collation if one is named.
+
+    Args:
+        stands_alone: whether no index, constraint or generated column uses the column.
+    """
     column = draft.column(name)
     definition = draft.definition
     _check_type(definition, type_)
     text = edits.set_type(definition, definition.column(name), type_)
-    before = _collation_of(definition, name)
-    if collation is not None and folded(collation) != folded(before):
-        text = edits.set_collation(read_table(text), read_table(text).column(name), collation)
-    changes_reading = (
-        affinity(column.type) != affinity(type_)
-        or definition.is_strict
-        or column.key > 0
-        or column.is_generated
-        or (collation is not None and folded(collation) != folded(before))
-    )
-    is_same = squeezed(column.type).upper() == squeezed(type_).upper()
-    rewrites = changes_reading and not (is_same and text == draft.text)
+    collates = collation is not None and folded(collation) != folded(_collation_of(definition, name))
+    if collates:
+        text = edits.set_collation(read_table(text), read_table(text).column(name), collation or "")
+    converts = affinity(column.type) != affinity(type_)
+    is_bound = definition.is_strict or column.key > 0 or column.is_generated
+    # Whole numbers in a REAL column are stored as integers, and read as such under another type.
+    in_place = converts and stands_alone and affinity(column.type) != "REAL" and not (is_bound or collates)
+    is_same = text == draft.text or (squeezed(column.type).upper() == squeezed(type_).upper() and not collates)
+    rewrites = not is_same and not in_place and (converts or is_bound or collates)
     return replace(
         draft,
         text=text,
         columns=draft.changing(column, type=type_),
+        converted=draft.converted | {folded(column.name)} if in_place else draft.converted,
         must_rewrite=draft.must_rewrite or rewrites,
     )
 
@@ -336,6 +350,7 @@ def set_default(draft: Draft, name: str, words: str) -> Draft:
         draft,
         text=edits.set_default(definition, definition.column(name), words),
         columns=draft.changing(column, default=words),
+        filled=_with_former_default(draft, column),
         must_rewrite=draft.must_rewrite or not is_stored_in_every_row(draft, column),
     )
 
@@ -349,8 +364,17 @@ def drop_default(draft: Draft, name: str) -> Draft:
         draft,
         text=edits.drop_default(definition, definition.column(name)),
         columns=draft.changing(column, default=None),
+        filled=_with_former_default(draft, column),
         must_rewrite=draft.must_rewrite or not is_stored_in_every_row(draft, column),
     )
+
+
+def _with_former_default(draft: Draft, column: Column) -> Mapping[str, str]:
+    """What fills new columns: a default that changes after the column was added is not that of rows before it."""
+    key = folded(column.name)
+    if key in draft.kept or key in draft.filled:
+        return draft.filled
+    return {**draft.filled, key: column.default or "NULL"}
 
 
 def is_stored_in_every_row(draft: Draft, column: Column) -> bool:
@@ -360,6 +384,8 @@ def is_stored_in_every_row(draft: Draft, column: Column) -> bool:
     NULL and has no default can only have been there from the start, so all before it are held too
     (sqlite.org/fileformat2.html#record_format).
     """
+    if folded(column.name) not in draft.kept:
+        return True  # it is filled
     if not draft.definition.has_rowid:
         return False  # there the columns of the key come first
     place = draft.columns.index(column)

@@ -97,13 +97,13 @@ def set_collation(definition: TableDefinition, column: ColumnDefinition, collati
 
 
 def add_not_null(definition: TableDefinition, column: ColumnDefinition) -> str:
-    text = _append(definition, column, "NOT NULL")
     # A column may say NULL, and would then say both.
-    return _without_kind(text, column.name, "NULL")
+    end = _last_word(column)
+    return spliced(definition.text, [*_removals(definition, column, "NULL"), (end, end, " NOT NULL")])
 
 
 def drop_not_null(definition: TableDefinition, column: ColumnDefinition) -> str:
-    return _without_kind(definition.text, column.name, "NOT NULL")
+    return _with_clean_types(definition, spliced(definition.text, _removals(definition, column, "NOT NULL")))
 
 
 def set_default(definition: TableDefinition, column: ColumnDefinition, words: str) -> str:
@@ -115,28 +115,23 @@ def set_default(definition: TableDefinition, column: ColumnDefinition, words: st
 
 
 def drop_default(definition: TableDefinition, column: ColumnDefinition) -> str:
-    return _without_kind(definition.text, column.name, "DEFAULT")
+    return _with_clean_types(definition, spliced(definition.text, _removals(definition, column, "DEFAULT")))
 
 
 def _append(definition: TableDefinition, column: ColumnDefinition, words: str) -> str:
-    """Behind the last word of a column; ahead of a CONSTRAINT name that names nothing, lest it name this."""
-    end = column.end
-    for constraint in reversed(column.constraints):
-        if constraint.kind != "NAME":
-            end = constraint.end
-            break
-        end = max(column.type_end, column.name_end)
+    end = _last_word(column)
     return spliced(definition.text, [(end, end, f" {words}")])
 
 
-def _without_kind(text: str, column: str, kind: str) -> str:
-    """Without any constraint of that kind in a column."""
-    while True:
-        definition = read_table(text)
-        there = definition.column(column).of_kind(kind)
-        if not there:
-            return text
-        text = drop_constraint(definition, there[0])
+def _last_word(column: ColumnDefinition) -> int:
+    """Behind the last word of a column; ahead of a CONSTRAINT name that names nothing, lest it name what follows."""
+    ends = [constraint.end for constraint in column.constraints if constraint.kind != "NAME"]
+    return max([*ends, column.type_end, column.name_end])
+
+
+def _removals(definition: TableDefinition, column: ColumnDefinition, kind: str) -> list[Splice]:
+    """Take out every constraint of that kind in a column."""
+    return [_removal(definition.text, one.start, one.end) for one in column.of_kind(kind)]
 
 
 # -- constraints --------------------------------------------------------------------------------
@@ -159,7 +154,7 @@ def drop_constraint(definition: TableDefinition, constraint: Constraint) -> str:
             splices.append((*_comma_before(definition, constraint.start), ""))
     elif constraint.kind == "FOREIGN KEY":
         splices += [_removal(text, one.start, one.end) for one in _deferrals(definition, constraint)]
-    return _with_clean_types(spliced(text, splices))
+    return _with_clean_types(definition, spliced(text, splices))
 
 
 def _deferrals(definition: TableDefinition, key: Constraint) -> list[Constraint]:
@@ -197,11 +192,12 @@ def _comma_before(definition: TableDefinition, position: int) -> tuple[int, int]
     return position, position
 
 
-def _with_clean_types(text: str) -> str:
+def _with_clean_types(before: TableDefinition, text: str) -> str:
     """Take out comments that would become part of a type: what stands between it and GENERATED ALWAYS does."""
-    definition = read_table(text)
+    if not any(column.of_kind("GENERATED") for column in before.columns):
+        return text
     splices = []
-    for column in definition.columns:
+    for column in read_table(text).columns:
         first = next(iter(column.constraints), None)
         if first is not None and first.kind == "GENERATED" and first.name is None:
             between = text[column.type_end : first.start]

@@ -260,14 +260,15 @@ class SqliteEngine(Engine):
         return Outcome(NATIVE)
 
     def drop_index(self, operation: DropIndex) -> Outcome:
-        there = names_of(self.database, "index")
-        if folded(operation.index) not in map(folded, there):
-            similar = nearest(operation.index, there)
-            raise Refused(
-                f"There is no index {operation.index}.", f"did you mean {similar}?" if similar else "correct the name."
-            )
+        self.refuse_missing_index(operation.index, names_of(self.database, "index"))
         super().drop_index(operation)
         return Outcome(NATIVE)
+
+    def refuse_missing_index(self, name: str, there: list[str]) -> None:
+        """Raises Refused, with the most similar name, where an index is not there."""
+        if folded(name) not in map(folded, there):
+            similar = nearest(name, there)
+            raise Refused(f"There is no index {name}.", f"did you mean {similar}?" if similar else "correct the name.")
 
     def add_constraint(self, operation: AddConstraint) -> Outcome:
         return self._alter(operation, f"ADD {self.drafter.constraint(operation)}")

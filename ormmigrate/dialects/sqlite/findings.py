@@ -8,7 +8,7 @@ from itertools import count
 
 from peewee import Database, DatabaseError
 
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused, affinity
 from ormmigrate.dialects.sqlite.tables import Table, ask, columns_of, indexes_of, read
 from ormmigrate.dialects.sqlite.tokens import folded, quoted, significant, unquoted
 from ormmigrate.dialects.sqlite.values import rows_shown
@@ -103,9 +103,7 @@ def _check_key(database: Database, draft: Draft, demand: Demand, source: str) ->
             column.name for column in sorted(parent.columns, key=lambda column: column.key) if column.key
         )
         _check_is_unique(database, parent, keys)
-        # The affinity and the collation of the parent's column count, and none of the child's
-        # (sqlite.org/foreignkeys.html#fk_basics): with a + it has none.
-        pairs = [f"parent.{quoted(key)} = +child.{quoted(name)}" for key, name in zip(keys, demand.columns)]
+        pairs = [_referring(parent, key, draft, name) for key, name in zip(keys, demand.columns)]
         where = f"{given} AND NOT EXISTS (SELECT 1 FROM {parent.quoted} AS parent WHERE {' AND '.join(pairs)})"
     source = f"{source} AS child"
     number = ask(database, f"SELECT count(*) FROM {source} WHERE {where}")[0][0]
@@ -120,6 +118,14 @@ def _check_key(database: Database, draft: Draft, demand: Demand, source: str) ->
             findings=[f"the row with {described(shown, row)}" for row in found],
             advice="delete these rows or give them another value first, in the same migration.",
         )
+
+
+def _referring(parent: Table, key: str, draft: Draft, name: str) -> str:
+    """How a key compares: the affinity and collation of the parent's column count, and none of the child's
+    (sqlite.org/foreignkeys.html#fk_basics). With a + it has none; without, an index of it can be used."""
+    there = parent.column(key)
+    is_same = there is not None and affinity(there.type) == affinity(draft.column(name).type)
+    return f"parent.{quoted(key)} = {'' if is_same else '+'}child.{quoted(name)}"
 
 
 def _check_is_unique(database: Database, parent: Table, keys: Sequence[str]) -> None:

@@ -7,13 +7,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ormmigrate.dialects.engine import Outcome, column_indexes
-from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
+from ormmigrate.dialects.sqlite.drafts import Draft, Refused, draft_of
 from ormmigrate.dialects.sqlite.edits import rename_in_index
 from ormmigrate.dialects.sqlite.strategies import STRATEGIES, undoable
 from ormmigrate.dialects.sqlite.tables import Index, indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
 from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
-from ormmigrate.operations import AddColumn, AddIndex, AlterTable, DropColumn, DropIndex, Operation, RenameColumn
+from ormmigrate.operations import (
+    AddColumn,
+    AddIndex,
+    AlterColumnType,
+    AlterTable,
+    DropColumn,
+    DropIndex,
+    Operation,
+    RenameColumn,
+)
 
 if TYPE_CHECKING:
     from ormmigrate.dialects.sqlite.engine import SqliteEngine
@@ -29,7 +38,7 @@ def run_group(engine: SqliteEngine, operation: AlterTable) -> Outcome:
         group = _Group(engine, operation.table, stack)
         for change in operation.changes:
             group.take(change)
-        if not group.only_drops:
+        if not group.runs_in_turn:
             return group.run()
     outcomes = []
     with undoable(engine.database):
@@ -51,40 +60,58 @@ class _Group:
         self.added: list[AddIndex] = []
         self.rewriting: list[Operation] = []
         self.dropped_columns: list[str] = []
+        self.altered: set[str] = set()
+        self.in_turn = False
 
     @property
-    def only_drops(self) -> bool:
-        """Whether all that writes rows is one DROP COLUMN."""
-        return len(self.rewriting) == 1 and isinstance(self.rewriting[0], DropColumn)
+    def runs_in_turn(self) -> bool:
+        """Whether the changes are better run one by one: where all that writes rows is one DROP COLUMN, say."""
+        return self.in_turn or (len(self.rewriting) == 1 and isinstance(self.rewriting[0], DropColumn))
 
     def take(self, change: Operation) -> None:
         if isinstance(change, AddIndex):
-            self.added.append(replace(change, columns=tuple(self.draft.column(one).name for one in change.columns)))
-            return
-        if isinstance(change, DropIndex):
-            self._drop_index(change)
-            return
+            self._add_index(change)
+        elif isinstance(change, DropIndex):
+            self.engine.refuse_missing_index(change.index, [index.name for index in self.indexes])
+            self._drop_index(change.index)
+        else:
+            self._change(change)
+
+    def _change(self, change: Operation) -> None:
         if isinstance(change, DropColumn):
-            own = refuse_used(self.engine.database, self.draft, change, self.indexes)
-            self.dropped += [index.name for index in own]
-            self.indexes = [index for index in self.indexes if index not in own]
+            for index in refuse_used(self.engine.database, self.draft, change, self.indexes):
+                self._drop_index(index.name)
             self.dropped_columns.append(change.column)
+        if isinstance(change, AlterColumnType):
+            # Values go through each type in turn: to REAL and on to TEXT, 1 becomes '1.0'.
+            self.in_turn = self.in_turn or folded(change.column) in self.altered
+            self.altered.add(folded(change.column))
         after = self.engine.drafter.drafted(replace(self.draft, must_rewrite=False), change, self.stack)
-        if after.must_rewrite or len(after.filled) > len(self.draft.filled):
+        written = (after.must_rewrite, after.filled, after.converted)
+        if after.writes_rows and written != (False, self.draft.filled, self.draft.converted):
             self.rewriting.append(change)
         self.draft = replace(after, must_rewrite=after.must_rewrite or self.draft.must_rewrite)
         if isinstance(change, AddColumn):
-            self.added += column_indexes(change.table, change.column, self.engine.prepared(change))
+            for declared in column_indexes(change.table, change.column, self.engine.prepared(change)):
+                self._add_index(declared)
         elif isinstance(change, RenameColumn):
             self._rename(change.column, change.new_name)
 
-    def _drop_index(self, change: DropIndex) -> None:
-        pending = [index for index in self.added if folded(index.index) == folded(change.index)]
+    def _add_index(self, change: AddIndex) -> None:
+        change = replace(change, columns=tuple(self.draft.column(one).name for one in change.columns))
+        if folded(change.index) in {folded(index.name) for index in self.indexes}:
+            raise Refused(f"There is an index {change.index} already.", "drop that one first, or give this one a name.")
+        self.added.append(change)
+        names = ", ".join(map(quoted, change.columns))
+        text = f"CREATE INDEX {quoted(change.index)} ON {quoted(change.table)} ({names})"
+        self.indexes.append(Index(change.index, change.unique, "c", change.where is not None, change.columns, text))
+
+    def _drop_index(self, name: str) -> None:
+        pending = [index for index in self.added if folded(index.index) == folded(name)]
         self.added = [index for index in self.added if index not in pending]
         if not pending:
-            there = [index for index in self.indexes if folded(index.name) == folded(change.index)]
-            self.dropped.append(there[0].name if there else change.index)
-            self.indexes = [index for index in self.indexes if index not in there]
+            self.dropped.append(name)
+        self.indexes = [index for index in self.indexes if folded(index.name) != folded(name)]
 
     def _rename(self, old: str, new: str) -> None:
         def renamed(name: str | None) -> str | None:

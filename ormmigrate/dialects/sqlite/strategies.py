@@ -18,12 +18,13 @@ from ormmigrate.dialects.sqlite.altering import (
     rename_kept_columns,
     same_spelling,
 )
+from ormmigrate.dialects.sqlite.definition import uses
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused
 from ormmigrate.dialects.sqlite.findings import check_rows, referring_keys
 from ormmigrate.dialects.sqlite.rebuilding import rebuild
 from ormmigrate.dialects.sqlite.tables import ask, columns_of
-from ormmigrate.dialects.sqlite.tokens import quoted
+from ormmigrate.dialects.sqlite.tokens import folded, quoted
 
 NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
 STEP = "ormmigrate_operation"
@@ -104,7 +105,7 @@ class Strategies:
     def _ways(self, draft: Draft, native: str | None) -> Iterator[tuple[str, Callable[[], int]]]:
         if native is not None and NATIVE in self.allowed:
             yield NATIVE, lambda: self._native(draft, native)
-        if not draft.must_rewrite and self.edits_schema:
+        if not draft.must_rewrite and self.edits_schema and not _is_demanded_of_converted(draft):
             yield IN_PLACE, lambda: edit_in_place(self.database, draft)
         if REBUILD in self.allowed:
             yield REBUILD, lambda: self._rebuild(draft)
@@ -167,3 +168,12 @@ class Strategies:
             raise NotAsMeant(f"{name} came out with {len(there)} columns, and {len(draft.columns)} were meant.")
         if spells_too and not same_spelling(database_text(self.database, name), draft.text):
             raise NotAsMeant(f"SQLite changed more of the text of {name} than was meant.")
+
+
+def _is_demanded_of_converted(draft: Draft) -> bool:
+    """Whether rows would have to be looked at under their new affinity, which in place they get last."""
+    for demand in draft.demands:
+        named = {folded(name) for name in demand.columns} if demand.kind != "NOT NULL" else set()
+        if named & draft.converted or any(uses(demand.expression, column) for column in draft.converted):
+            return True
+    return False

@@ -19,7 +19,7 @@ from ormmigrate.dialects.sqlite.definition import (
 from ormmigrate.dialects.sqlite.drafts import Draft, Refused
 from ormmigrate.dialects.sqlite.edits import index_body
 from ormmigrate.dialects.sqlite.findings import Dependent, broken, dependents, referring_keys
-from ormmigrate.dialects.sqlite.tables import Index
+from ormmigrate.dialects.sqlite.tables import Index, indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
 from ormmigrate.operations import DropColumn
 
@@ -71,6 +71,12 @@ def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Ind
             (own if constraint in alone else others).append(_text(definition, constraint))
     others += _keys_to(database, draft, column)
     return Uses(tuple(own), tuple(own_indexes), tuple(others))
+
+
+def stands_alone(database: Database, draft: Draft, column: str) -> bool:
+    """Whether nothing but the rows holds a column's values: no index, constraint, generated column or key."""
+    uses = uses_of(database, draft, column, indexes_of(database, draft.table.name))
+    return not (uses.own or uses.others)
 
 
 def _columns_in(index: Index, columns: Sequence[str]) -> set[str]:
