@@ -11,13 +11,13 @@ from typing import Any
 
 from peewee import Database, DatabaseError, OperationalError
 
+from ormmigrate.dialects.sqlite.dependents import Dependent, broken, dependents
 from ormmigrate.dialects.sqlite.drafts import Draft
-from ormmigrate.dialects.sqlite.findings import Dependent, broken, check_rows, dependents
-from ormmigrate.dialects.sqlite.tables import Table, ask, columns_of
+from ormmigrate.dialects.sqlite.findings import check_rows
+from ormmigrate.dialects.sqlite.tables import Table, ask, columns_of, statistics_tables, text_of
 from ormmigrate.dialects.sqlite.tokens import SPACE, WORD, folded, quoted, tokenize
 
 SPARE_COLUMN = "ormmigrate_old_{}"
-STATISTICS = ("sqlite_stat1", "sqlite_stat3", "sqlite_stat4")
 
 
 # -- pragmas --------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def edit_in_place(database: Database, draft: Draft) -> int:
     _append_columns(database, draft)
     rows = _update(database, table.name, draft.filled)
     check_rows(database, draft, table.quoted)
-    if not same_spelling(database_text(database, table.name), draft.text):
+    if not same_spelling(text_of(database, table.name), draft.text):
         set_text(database, table.name, draft.text)
     # What is written now is given the affinity that the new text says.
     return max(rows, _update(database, table.name, {key: quoted(key) for key in draft.converted}))
@@ -129,17 +129,6 @@ def rename_index(database: Database, old: str, new: str, text: str) -> None:
     )
     for statistics in statistics_tables(database):
         database.execute_sql(f"UPDATE {statistics} SET idx = ? WHERE idx = ?", (new, old))
-
-
-def database_text(database: Database, table: str) -> str:
-    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
-    return str(ask(database, query, table)[0][0])
-
-
-def statistics_tables(database: Database) -> list[str]:
-    marks = ", ".join("?" * len(STATISTICS))
-    query = f"SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"
-    return [name for (name,) in ask(database, query, *STATISTICS)]
 
 
 # -- views and triggers -----------------------------------------------------------------------------
@@ -213,8 +202,15 @@ def rename_kept_columns(database: Database, draft: Draft) -> Table:
     for old, new in wanted.items():
         if now[old] != new:
             rename_column(database, table.name, now[old], new)
-    return Table(table.name, database_text(database, table.name), columns_of(database, table.name))
+    return Table(table.name, text_of(database, table.name), columns_of(database, table.name))
 
 
 def rename_column(database: Database, table: str, old: str, new: str) -> None:
     alter(database, f"ALTER TABLE {quoted(table)} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
+
+
+def unused_name(database: Database, pattern: str) -> str:
+    """A name of that pattern that no table, view or index has."""
+    taken = {folded(name) for (name,) in ask(database, "SELECT name FROM sqlite_master")}
+    taken |= {folded(name) for (name,) in ask(database, "SELECT name FROM sqlite_temp_master")}
+    return next(name for number in range(1, len(taken) + 2) if (name := pattern.format(number)) not in taken)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ormmigrate.dialects.sqlite import edits
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused, key_demand
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, key_demand
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.sought import Fits
 from ormmigrate.dialects.sqlite.tokens import folded
 

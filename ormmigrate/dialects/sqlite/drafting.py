@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,8 +10,9 @@ from peewee import Database, Field
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import declares_default
 from ormmigrate.dialects.sqlite import constraining, drafts, sought, words
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused, draft_of
-from ormmigrate.dialects.sqlite.tables import Table
+from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
+from ormmigrate.dialects.sqlite.refusals import Refused
+from ormmigrate.dialects.sqlite.tables import find
 from ormmigrate.dialects.sqlite.tokens import quoted
 from ormmigrate.dialects.sqlite.using import stands_alone
 from ormmigrate.operations import (
@@ -33,102 +33,93 @@ from ormmigrate.operations import (
 )
 
 
-class Drafter:
-    """Makes drafts for one database.
+def ready(operation: AddColumn) -> Field:
+    """The field of a new column, prepared.
+
+    Raises:
+        Refused: rows that are there would have nothing to hold.
+    """
+    field = ddl.prepared(operation.field, operation.table, operation.column)
+    if not field.null and field.default is None and not operation.allow_not_null and not declares_default(field):
+        raise Refused(
+            "It forbids NULL and has no default, so existing rows would have nothing to hold.",
+            "give the field null=True or a default=: existing rows get the default, new rows are the "
+            "application's to fill.",
+        )
+    return field
+
+
+def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack) -> Draft:
+    """What an operation makes of a draft.
 
     Args:
-        table: finds a table by its name.
+        stack: keeps what the draft needs while it is put into force.
     """
+    match operation:
+        case AddColumn():
+            field = ready(operation)
+            definition = words.column_words(database, field)
+            fills = is_filled(operation, field)
+            value = stack.enter_context(words.filling(database, field)) if fills else None
+            return drafts.add_column(draft, operation.column, definition, value)
+        case DropColumn():
+            return drafts.drop_column(draft, operation.column)
+        case RenameColumn():
+            return drafts.rename_column(draft, operation.column, operation.new_name)
+        case AlterColumnType():
+            _refuse_cast(operation)
+            field = ddl.prepared(operation.field, operation.table, operation.column)
+            type_ = words.type_words(database, field)
+            alone = stands_alone(database, draft, draft.column(operation.column).name)
+            return drafts.alter_column_type(draft, operation.column, type_, field.collation, stands_alone=alone)
+        case AddNotNull():
+            return drafts.add_not_null(draft, operation.column)
+        case DropNotNull():
+            return drafts.drop_not_null(draft, operation.column)
+        case AddColumnDefault():
+            if operation.default is None:
+                raise Refused("None is no default.", "drop the default: migrator.drop_column_default(...).")
+            return drafts.set_default(draft, operation.column, words.default_words(database, operation.default))
+        case DropColumnDefault():
+            return drafts.drop_default(draft, operation.column)
+        case AddConstraint() | AddUnique():
+            return constraining.add_constraint(draft, constraint(database, operation))
+        case AddForeignKeyConstraint():
+            return constraining.add_constraint(draft, _foreign_key(database, operation))
+        case DropConstraint() | DropForeignKeyConstraint():
+            return constraining.drop_constraint(draft, *_sought(database, operation))
+    raise Refused(f"{operation.describe()} is no change of one table.", "take it out of the group.")
 
-    def __init__(self, database: Database, table: Callable[[str], Table]) -> None:
-        self.database = database
-        self.table = table
 
-    def ready(self, operation: AddColumn) -> Field:
-        """The field of a new column, prepared.
+def constraint(database: Database, operation: AddConstraint | AddUnique) -> str:
+    if isinstance(operation, AddUnique):
+        columns = ", ".join(map(quoted, operation.columns))
+        return words.constraint_words(database, operation.name, f"UNIQUE ({columns})")
+    return words.constraint_words(database, operation.name, operation.constraint)
 
-        Raises:
-            Refused: rows that are there would have nothing to hold.
-        """
-        field = ddl.prepared(operation.field, operation.table, operation.column)
-        if not field.null and field.default is None and not operation.allow_not_null and not declares_default(field):
-            raise Refused(
-                "It forbids NULL and has no default, so existing rows would have nothing to hold.",
-                "give the field null=True or a default=: existing rows get the default, new rows are the "
-                "application's to fill.",
-            )
-        return field
 
-    def drafted(self, draft: Draft, operation: Any, stack: ExitStack) -> Draft:
-        """What an operation makes of a draft.
+def _foreign_key(database: Database, operation: AddForeignKeyConstraint) -> str:
+    if operation.rel_schema is not None:
+        raise Refused("A foreign key of SQLite stays in its database.", "leave rel_schema= out.")
+    target = find(database, operation.rel)
+    column = draft_of(target).column(operation.rel_column).name
+    name = operation.constraint_name or f"fk_{operation.table}_{operation.column}_refs_{operation.rel}"
+    parts = [f"FOREIGN KEY ({quoted(operation.column)}) REFERENCES {target.quoted} ({quoted(column)})"]
+    parts += [f"ON DELETE {operation.on_delete}"] if operation.on_delete else []
+    parts += [f"ON UPDATE {operation.on_update}"] if operation.on_update else []
+    return words.constraint_words(database, constraint_name(name), " ".join(parts))
 
-        Args:
-            stack: keeps what the draft needs while it is put into force.
-        """
-        match operation:
-            case AddColumn():
-                field = self.ready(operation)
-                definition = words.column_words(self.database, field)
-                fills = is_filled(operation, field)
-                value = stack.enter_context(words.filling(self.database, field)) if fills else None
-                return drafts.add_column(draft, operation.column, definition, value)
-            case DropColumn():
-                return drafts.drop_column(draft, operation.column)
-            case RenameColumn():
-                return drafts.rename_column(draft, operation.column, operation.new_name)
-            case AlterColumnType():
-                _refuse_cast(operation)
-                field = ddl.prepared(operation.field, operation.table, operation.column)
-                type_ = words.type_words(self.database, field)
-                alone = stands_alone(self.database, draft, draft.column(operation.column).name)
-                return drafts.alter_column_type(draft, operation.column, type_, field.collation, stands_alone=alone)
-            case AddNotNull():
-                return drafts.add_not_null(draft, operation.column)
-            case DropNotNull():
-                return drafts.drop_not_null(draft, operation.column)
-            case AddColumnDefault():
-                if operation.default is None:
-                    raise Refused("None is no default.", "drop the default: migrator.drop_column_default(...).")
-                return drafts.set_default(
-                    draft, operation.column, words.default_words(self.database, operation.default)
-                )
-            case DropColumnDefault():
-                return drafts.drop_default(draft, operation.column)
-            case AddConstraint() | AddUnique():
-                return constraining.add_constraint(draft, self.constraint(operation))
-            case AddForeignKeyConstraint():
-                return constraining.add_constraint(draft, self._foreign_key(operation))
-            case DropConstraint() | DropForeignKeyConstraint():
-                return constraining.drop_constraint(draft, *self._sought(operation))
-        raise AssertionError(f"{operation.kind} makes no draft")
 
-    def constraint(self, operation: AddConstraint | AddUnique) -> str:
-        if isinstance(operation, AddUnique):
-            columns = ", ".join(map(quoted, operation.columns))
-            return words.constraint_words(self.database, operation.name, f"UNIQUE ({columns})")
-        return words.constraint_words(self.database, operation.name, operation.constraint)
-
-    def _foreign_key(self, operation: AddForeignKeyConstraint) -> str:
-        if operation.rel_schema is not None:
-            raise Refused("A foreign key of SQLite stays in its database.", "leave rel_schema= out.")
-        target = self.table(operation.rel)
-        column = draft_of(target).column(operation.rel_column).name
-        name = operation.constraint_name or f"fk_{operation.table}_{operation.column}_refs_{operation.rel}"
-        parts = [f"FOREIGN KEY ({quoted(operation.column)}) REFERENCES {target.quoted} ({quoted(column)})"]
-        parts += [f"ON DELETE {operation.on_delete}"] if operation.on_delete else []
-        parts += [f"ON UPDATE {operation.on_update}"] if operation.on_update else []
-        return words.constraint_words(self.database, constraint_name(name), " ".join(parts))
-
-    def _sought(self, operation: DropConstraint | DropForeignKeyConstraint) -> tuple[Any, str]:
-        """Which constraint is meant, and how that is said."""
-        if isinstance(operation, DropForeignKeyConstraint):
-            return sought.key_of(operation.column), f"foreign key of {operation.column}"
-        if operation.columns:
-            return sought.about(operation.columns), f"constraint of ({', '.join(operation.columns)})"
-        meant = None
-        if operation.constraint is not None:
-            meant = words.constraint_words(self.database, None, operation.constraint)
-        return sought.called(operation.name or "", meant), f"constraint {operation.name}"
+def _sought(database: Database, operation: DropConstraint | DropForeignKeyConstraint) -> tuple[Any, str]:
+    """Which constraint is meant, and how that is said."""
+    if isinstance(operation, DropForeignKeyConstraint):
+        return sought.key_of(operation.column), f"foreign key of {operation.column}"
+    if operation.columns:
+        return sought.about(operation.columns), f"constraint of ({', '.join(operation.columns)})"
+    meant = None
+    if operation.constraint is not None:
+        meant = words.constraint_words(database, None, operation.constraint)
+    return sought.called(operation.name or "", meant), f"constraint {operation.name}"
 
 
 def is_filled(operation: AddColumn, field: Field) -> bool:

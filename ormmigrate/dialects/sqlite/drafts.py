@@ -11,19 +11,11 @@ from dataclasses import dataclass, field, replace
 from ormmigrate.dialects.sqlite import edits
 from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, own_constraints
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Column, Table, nearest
 from ormmigrate.dialects.sqlite.tokens import folded, squeezed, unquoted
 
 STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
-
-
-class Refused(Exception):
-    """An operation that must not be done; nothing was touched."""
-
-    def __init__(self, reason: str, advice: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -238,6 +230,9 @@ def rename_column(draft: Draft, name: str, new_name: str) -> Draft:
     def moved(values: Mapping[str, str]) -> dict[str, str]:
         return {new if key == old else key: value for key, value in values.items()}
 
+    def is_self(demand: Demand) -> bool:
+        return folded(demand.target) == folded(draft.table.name)
+
     def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(new_name if folded(one) == old else one for one in names)
 
@@ -248,7 +243,15 @@ def rename_column(draft: Draft, name: str, new_name: str) -> Draft:
         kept=moved(draft.kept),
         filled=moved(draft.filled),
         converted=frozenset(new if key == old else key for key in draft.converted),
-        demands=tuple(replace(demand, columns=renamed(demand.columns)) for demand in draft.demands),
+        demands=tuple(
+            replace(
+                demand,
+                columns=renamed(demand.columns),
+                expression=edits.rename_in_expression(demand.expression, name, new_name),
+                target_columns=renamed(demand.target_columns) if is_self(demand) else demand.target_columns,
+            )
+            for demand in draft.demands
+        ),
     )
 
 

@@ -69,14 +69,13 @@ def rename_column(definition: TableDefinition, column: ColumnDefinition, new_nam
 def rename_in_index(text: str, name: str, new_name: str) -> str:
     """CREATE INDEX with another name for a column, in its list, in expressions and in WHERE."""
     start = index_body(text)
-    return spliced(
-        text,
-        [
-            (token.start, token.end, quoted(new_name))
-            for token in names_in(text[start:], start)
-            if folded(unquoted(token.text)) == folded(name)
-        ],
-    )
+    return text[:start] + rename_in_expression(text[start:], name, new_name)
+
+
+def rename_in_expression(text: str, name: str, new_name: str) -> str:
+    """An expression, or a list of columns, with another name for a column."""
+    named = [token for token in names_in(text) if folded(unquoted(token.text)) == folded(name)]
+    return spliced(text, [(token.start, token.end, quoted(new_name)) for token in named])
 
 
 def index_body(text: str) -> int:

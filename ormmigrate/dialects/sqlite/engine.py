@@ -17,17 +17,18 @@ from peewee import Database, DatabaseError, Field, IntegrityError
 
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, Outcome, column_indexes
 from ormmigrate.dialects.sqlite import drafts, words
-from ormmigrate.dialects.sqlite.altering import alter, rename_column, set_text
+from ormmigrate.dialects.sqlite.altering import alter, set_text, unused_name
 from ormmigrate.dialects.sqlite.definition import own_constraints
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
-from ormmigrate.dialects.sqlite.drafting import Drafter, is_filled
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft, Refused, draft_of
+from ormmigrate.dialects.sqlite.drafting import constraint, drafted, is_filled, ready
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, draft_of
 from ormmigrate.dialects.sqlite.findings import check_rows
 from ormmigrate.dialects.sqlite.grouping import run_group
 from ormmigrate.dialects.sqlite.index_names import carry_over
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
-from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, Strategies, tried, undoable
-from ormmigrate.dialects.sqlite.tables import Index, Table, columns_of, indexes_of, names_of, nearest, read
+from ormmigrate.dialects.sqlite.refusals import Refused
+from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, NotAsMeant, Strategies, tried, undoable
+from ormmigrate.dialects.sqlite.tables import Index, Table, columns_of, find, indexes_of, names_of, not_there
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
 from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
 from ormmigrate.errors import UnsupportedOperation
@@ -54,7 +55,7 @@ from ormmigrate.operations import (
     RenameTable,
 )
 
-SPARE_TABLE = "ormmigrate_old_table"
+SPARE_TABLE = "ormmigrate_old_{}"
 NATIVE_DROP_COLUMN = (3, 35, 0)
 NATIVE_CONSTRAINTS = (3, 53, 0)
 
@@ -81,7 +82,6 @@ class SqliteEngine(Engine):
         super().__init__(dialect, database)
         self.carries_names = carries_names
         self.ways = Strategies(dialect, database, allowed)
-        self.drafter = Drafter(database, self.table)
 
     def run(self, operation: Operation) -> Outcome:
         try:
@@ -104,28 +104,11 @@ class SqliteEngine(Engine):
 
     # -- tables -----------------------------------------------------------------------------
 
-    def table(self, name: str) -> Table:
-        """A table as it is.
-
-        Raises:
-            Refused: there is none; the most similar name is said.
-        """
-        table = read(self.database, name)
-        if table is None:
-            if folded(name) in map(folded, names_of(self.database, "view")):
-                raise Refused(f"{name} is a view.", "change it with migrator.sql('DROP VIEW ...') and a new one.")
-            there = names_of(self.database, "table")
-            similar = nearest(name, there)
-            raise Refused(f"There is no table {name}.", f"did you mean {similar}?" if similar else "correct the name.")
-        if table.text.upper().startswith("CREATE VIRTUAL"):
-            raise Refused(f"{name} is a virtual table.", "its module decides what can be changed: migrator.sql(...).")
-        return table
-
     def drop_table(self, operation: DropTable) -> Outcome:
         if operation.cascade:
             raise self.unsupported(operation, "SQLite has no DROP TABLE ... CASCADE.", "drop what depends on it first.")
         if not operation.safe and not self.dialect.has_table(self.database, operation.table):
-            self.table(operation.table)
+            find(self.database, operation.table)
         with undoable(self.database), unbroken(self.database, f"without the table {operation.table}"):
             super().drop_table(operation)
         return Outcome(NATIVE)
@@ -134,7 +117,7 @@ class SqliteEngine(Engine):
         return replace(super().create_table(operation), strategy=NATIVE)
 
     def rename_table(self, operation: RenameTable) -> Outcome:
-        table = self.table(operation.table)
+        table = find(self.database, operation.table)
         old, new = table.name, operation.new_name
         is_same = folded(old) == folded(new)
         if not is_same and folded(new) in map(folded, names_of(self.database, "table", "view", "index")):
@@ -142,8 +125,9 @@ class SqliteEngine(Engine):
         indexes = indexes_of(self.database, old)
         with undoable(self.database):
             # SQLite finds the new name taken if it is the old one in another case.
-            for source, target in [(old, SPARE_TABLE), (SPARE_TABLE, new)] if is_same else [(old, new)]:
-                alter(self.database, f"ALTER TABLE {quoted(source)} RENAME TO {quoted(target)}")
+            steps = [unused_name(self.database, SPARE_TABLE), new] if is_same else [new]
+            for source, target in zip([old, *steps], steps):
+                self._native(f"ALTER TABLE {quoted(source)} RENAME TO {quoted(target)}")
             self.carry_names(old, indexes, new)
         return Outcome(NATIVE)
 
@@ -155,7 +139,7 @@ class SqliteEngine(Engine):
     # -- columns ----------------------------------------------------------------------------
 
     def add_column(self, operation: AddColumn) -> Outcome:
-        field = self.drafter.ready(operation)
+        field = ready(operation)
         indexes = column_indexes(operation.table, operation.column, field)
         if not indexes:
             return self._append(operation, field) or self._alter(operation)
@@ -174,32 +158,39 @@ class SqliteEngine(Engine):
         if not drafts.can_be_appended(alone, alone.columns[0]):
             return None
         try:
-            self.database.execute_sql(f"ALTER TABLE {self.quoted(operation.table)} ADD COLUMN {definition}")
-        except DatabaseError as error:
+            with undoable(self.database):
+                self.database.execute_sql(f"ALTER TABLE {self.quoted(operation.table)} ADD COLUMN {definition}")
+                there = columns_of(self.database, operation.table)
+                if there[-1].words != drafts.column_of(alone, alone.columns[0]).words:
+                    raise NotAsMeant(there[-1].words)
+        except (DatabaseError, NotAsMeant) as error:
             if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
                 raise
             return None
-        there = columns_of(self.database, operation.table)
-        if there[-1].words != drafts.column_of(alone, alone.columns[0]).words:
-            raise Refused(f"The column came out as {there[-1].words}.", "correct what the field says.")
         return Outcome(NATIVE)
 
     def rename_column(self, operation: RenameColumn) -> Outcome:
-        table = self.table(operation.table)
+        table = find(self.database, operation.table)
         meant = drafts.rename_column(draft_of(table), operation.column, operation.new_name)
         indexes = indexes_of(self.database, table.name)
         with undoable(self.database):
-            try:
-                rename_column(self.database, table.name, operation.column, operation.new_name)
-            except DatabaseError as error:
-                advice = "drop what stands in the way first, in the same migration."
-                raise Refused(f"SQLite refuses: {error}.", advice) from error
+            old, new = quoted(operation.column), quoted(operation.new_name)
+            self._native(f"ALTER TABLE {table.quoted} RENAME COLUMN {old} TO {new}")
             self.ways.verify(meant, spells_too=False)
             self.carry_names(table.name, indexes, table.name)
         return Outcome(NATIVE)
 
+    def _native(self, statement: str) -> None:
+        """Run SQLite's own ALTER TABLE where there is no other way."""
+        try:
+            alter(self.database, statement)
+        except DatabaseError as error:
+            if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
+                raise
+            raise Refused(f"SQLite refuses: {error}.", "drop or change what stands in the way first.") from error
+
     def drop_column(self, operation: DropColumn) -> Outcome:
-        table = self.table(operation.table)
+        table = find(self.database, operation.table)
         draft = draft_of(table)
         column = draft.column(operation.column).name
         own_indexes = refuse_used(self.database, draft, operation, indexes_of(self.database, table.name))
@@ -243,7 +234,7 @@ class SqliteEngine(Engine):
             )
         # It takes a name in double quotes that is no column for a text, and would index that.
         columns = columns_of(self.database, operation.table)
-        table = Table(operation.table, "", columns) if columns else self.table(operation.table)
+        table = Table(operation.table, "", columns) if columns else find(self.database, operation.table)
         draft = Draft(table, "", columns, {})
         names = tuple(draft.column(name).name for name in operation.columns)
         try:
@@ -260,18 +251,14 @@ class SqliteEngine(Engine):
         return Outcome(NATIVE)
 
     def drop_index(self, operation: DropIndex) -> Outcome:
-        self.refuse_missing_index(operation.index, names_of(self.database, "index"))
+        there = names_of(self.database, "index")
+        if folded(operation.index) not in map(folded, there):
+            raise not_there("index", operation.index, there)
         super().drop_index(operation)
         return Outcome(NATIVE)
 
-    def refuse_missing_index(self, name: str, there: list[str]) -> None:
-        """Raises Refused, with the most similar name, where an index is not there."""
-        if folded(name) not in map(folded, there):
-            similar = nearest(name, there)
-            raise Refused(f"There is no index {name}.", f"did you mean {similar}?" if similar else "correct the name.")
-
     def add_constraint(self, operation: AddConstraint) -> Outcome:
-        return self._alter(operation, f"ADD {self.drafter.constraint(operation)}")
+        return self._alter(operation, f"ADD {constraint(self.database, operation)}")
 
     def add_unique(self, operation: AddUnique) -> Outcome:
         return self._alter(operation)
@@ -295,7 +282,7 @@ class SqliteEngine(Engine):
             native: what SQLite 3.53 and later say behind ALTER TABLE for it.
         """
         with ExitStack() as stack:
-            draft = self.drafter.drafted(draft_of(self.table(operation.table)), operation, stack)
+            draft = drafted(self.database, draft_of(find(self.database, operation.table)), operation, stack)
             has_native = native is not None and self.database.server_version >= NATIVE_CONSTRAINTS
             is_key = any(demand.kind == "FOREIGN KEY" for demand in draft.demands)
             is_native = has_native and not draft.must_rewrite and not is_key

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ormmigrate.dialects.engine import Outcome, column_indexes
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused, draft_of
+from ormmigrate.dialects.sqlite.drafting import drafted
+from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
 from ormmigrate.dialects.sqlite.edits import rename_in_index
-from ormmigrate.dialects.sqlite.strategies import STRATEGIES, undoable
-from ormmigrate.dialects.sqlite.tables import Index, indexes_of
+from ormmigrate.dialects.sqlite.refusals import Refused
+from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, undoable
+from ormmigrate.dialects.sqlite.tables import Index, find, indexes_of, not_there
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
 from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
 from ormmigrate.operations import (
@@ -53,7 +55,7 @@ class _Group:
     def __init__(self, engine: SqliteEngine, table: str, stack: ExitStack) -> None:
         self.engine = engine
         self.stack = stack
-        self.draft: Draft = draft_of(engine.table(table))
+        self.draft: Draft = draft_of(find(engine.database, table))
         self.indexes: list[Index] = indexes_of(engine.database, self.draft.table.name)
         self.before = tuple(self.indexes)
         self.dropped: list[str] = []
@@ -66,13 +68,16 @@ class _Group:
     @property
     def runs_in_turn(self) -> bool:
         """Whether the changes are better run one by one: where all that writes rows is one DROP COLUMN, say."""
-        return self.in_turn or (len(self.rewriting) == 1 and isinstance(self.rewriting[0], DropColumn))
+        is_one_drop = len(self.rewriting) == 1 and isinstance(self.rewriting[0], DropColumn)
+        return self.in_turn or (is_one_drop and self.engine.ways.edits_schema)
 
     def take(self, change: Operation) -> None:
         if isinstance(change, AddIndex):
             self._add_index(change)
         elif isinstance(change, DropIndex):
-            self.engine.refuse_missing_index(change.index, [index.name for index in self.indexes])
+            there = [index.name for index in self.indexes]
+            if folded(change.index) not in map(folded, there):
+                raise not_there("index", change.index, there)
             self._drop_index(change.index)
         else:
             self._change(change)
@@ -86,7 +91,7 @@ class _Group:
             # Values go through each type in turn: to REAL and on to TEXT, 1 becomes '1.0'.
             self.in_turn = self.in_turn or folded(change.column) in self.altered
             self.altered.add(folded(change.column))
-        after = self.engine.drafter.drafted(replace(self.draft, must_rewrite=False), change, self.stack)
+        after = drafted(self.engine.database, replace(self.draft, must_rewrite=False), change, self.stack)
         written = (after.must_rewrite, after.filled, after.converted)
         if after.writes_rows and written != (False, self.draft.filled, self.draft.converted):
             self.rewriting.append(change)
@@ -140,4 +145,4 @@ class _Group:
             engine.carry_names(table, self.before, table)
             for index in self.added:
                 engine.add_index(index)
-        return outcome
+        return outcome if outcome.strategy or not (self.dropped or self.added) else replace(outcome, strategy=NATIVE)

@@ -11,8 +11,8 @@ from peewee import Database, Field, IntegrityError, Node, Proxy, SqliteDatabase
 
 from ormmigrate.connection import connected, inner
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
-from ormmigrate.dialects.sqlite.drafts import Refused
 from ormmigrate.dialects.sqlite.engine import SqliteEngine
+from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded
 from ormmigrate.dialects.violations import new_violations

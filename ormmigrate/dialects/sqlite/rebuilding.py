@@ -6,7 +6,7 @@ caller's transaction and savepoint, with foreign keys off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,22 +14,24 @@ from peewee import Database, DatabaseError, IntegrityError, OperationalError
 
 from ormmigrate.dialects.sqlite import edits
 from ormmigrate.dialects.sqlite.altering import (
-    database_text,
     is_on,
     make,
     pragma,
     set_aside,
     set_text,
-    statistics_tables,
+    unused_name,
 )
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused
-from ormmigrate.dialects.sqlite.findings import check_keys, check_rows, dependents, described, rowid_of
-from ormmigrate.dialects.sqlite.tables import Index, ask, indexes_of
+from ormmigrate.dialects.sqlite.dependents import dependents
+from ormmigrate.dialects.sqlite.drafts import Draft
+from ormmigrate.dialects.sqlite.findings import check_keys, check_rows, described
+from ormmigrate.dialects.sqlite.refusals import Refused
+from ormmigrate.dialects.sqlite.tables import Index, ask, indexes_of, rowid_of, statistics_tables, text_of
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
 from ormmigrate.dialects.sqlite.values import rows_shown
 from ormmigrate.errors import IntegrityCheckFailed
 
 NEW_TABLE = "ormmigrate_new_{}"
+PAGE = 1000
 
 
 def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
@@ -53,13 +55,13 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
     sequence = _sequence(database, table.name)
     rows = ask(database, f"SELECT count(*) FROM {table.quoted}")[0][0]
 
-    new = _unused_name(database, NEW_TABLE)
+    new = unused_name(database, NEW_TABLE)
     definition = draft.definition
     try:
         database.execute_sql(edits.rename_table(definition, new))
     except DatabaseError as error:
         raise Refused(
-            f"SQLite does not take the new definition: {error}.", "correct what the operation says."
+            f"SQLite does not take the new definition: {error}.", "correct the field, default or constraint."
         ) from error
     copied = _copy(database, draft, new)
     if copied != rows:
@@ -72,7 +74,7 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
         _set_sequence(database, new, sequence)
     database.execute_sql(f"DROP TABLE {table.quoted}")
     _take_place(database, new, table.name, has_qualifiers=bool(edits.qualifiers(definition)))
-    if keeps_spelling and database_text(database, table.name) != draft.text:
+    if keeps_spelling and text_of(database, table.name) != draft.text:
         set_text(database, table.name, draft.text)
     for index in indexes:
         if index.text is not None:
@@ -150,8 +152,7 @@ def _explain_copy(
     rowid = rowid_of(table)
     keys = [rowid] if rowid is not None else [quoted(column.name) for column in table.columns if column.key]
     match = " AND ".join(f"{key} IS ?" for key in keys)
-    rows = ask(database, f"SELECT {', '.join(keys)} FROM {table.quoted}") if keys else []
-    for row in rows:
+    for row in _keys_of(database, table.quoted, keys):
         try:
             database.execute_sql(f"{_insert(draft, new, pairs)} WHERE {match}", row)
         except IntegrityError as reason:
@@ -163,6 +164,20 @@ def _explain_copy(
                 findings=[f"the first such row: {described(names, shown[0])}"],
                 advice="change such rows first, in the same migration, or the new definition.",
             ) from error
+
+
+def _keys_of(database: Database, table: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The keys of all rows, a page at a time: no cursor stays open, and memory does not grow with the table."""
+    last: tuple[Any, ...] | None = None
+    names = ", ".join(keys)
+    while keys:
+        marks = ", ".join("?" * len(keys))
+        behind = f"WHERE ({names}) > ({marks})" if last is not None else ""
+        page = ask(database, f"SELECT {names} FROM {table} {behind} ORDER BY {names} LIMIT {PAGE}", *(last or ()))
+        yield from page
+        if len(page) < PAGE:
+            return
+        last = page[-1]
 
 
 def _take_place(database: Database, new: str, name: str, *, has_qualifiers: bool) -> None:
@@ -178,12 +193,6 @@ def _take_place(database: Database, new: str, name: str, *, has_qualifiers: bool
         return
     with set_aside(database, dependents(database)), pragma(database, "legacy_alter_table", 0):
         database.execute_sql(rename)
-
-
-def _unused_name(database: Database, pattern: str) -> str:
-    taken = {folded(name) for (name,) in ask(database, "SELECT name FROM sqlite_master")}
-    taken |= {folded(name) for (name,) in ask(database, "SELECT name FROM sqlite_temp_master")}
-    return next(name for number in range(1, len(taken) + 2) if (name := pattern.format(number)) not in taken)
 
 
 # -- what stands beside a table -------------------------------------------------------------------

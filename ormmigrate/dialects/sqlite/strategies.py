@@ -12,18 +12,19 @@ from peewee import Database, DatabaseError, IntegrityError
 from ormmigrate.dialects.engine import Outcome
 from ormmigrate.dialects.sqlite.altering import (
     alter,
-    database_text,
     edit_in_place,
     may_edit_schema,
     rename_kept_columns,
     same_spelling,
 )
 from ormmigrate.dialects.sqlite.definition import uses
+from ormmigrate.dialects.sqlite.dependents import referring_keys
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused
-from ormmigrate.dialects.sqlite.findings import check_rows, referring_keys
+from ormmigrate.dialects.sqlite.drafts import Draft
+from ormmigrate.dialects.sqlite.findings import check_rows
 from ormmigrate.dialects.sqlite.rebuilding import rebuild
-from ormmigrate.dialects.sqlite.tables import ask, columns_of
+from ormmigrate.dialects.sqlite.refusals import Refused
+from ormmigrate.dialects.sqlite.tables import ask, columns_of, text_of
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
 
 NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
@@ -166,7 +167,7 @@ class Strategies:
                 raise NotAsMeant(f"{name}.{meant.name} came out as {found.words}, and {meant.words} was meant.")
         if len(there) != len(draft.columns):
             raise NotAsMeant(f"{name} came out with {len(there)} columns, and {len(draft.columns)} were meant.")
-        if spells_too and not same_spelling(database_text(self.database, name), draft.text):
+        if spells_too and not same_spelling(text_of(self.database, name), draft.text):
             raise NotAsMeant(f"SQLite changed more of the text of {name} than was meant.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -11,8 +12,11 @@ from peewee import Database
 
 from ormmigrate.dialects.sqlite.definition import TableDefinition
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
+from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tokens import folded, is_enclosed, quoted, squeezed
 
+ROWID_NAMES = ("rowid", "_rowid_", "oid")
+STATISTICS = ("sqlite_stat1", "sqlite_stat3", "sqlite_stat4")
 GENERATED = (2, 3)  # `hidden` of PRAGMA table_xinfo: virtual, stored
 
 
@@ -103,6 +107,48 @@ def read(database: Database, name: str) -> Table | None:
     return Table(found[0][0], found[0][1] or "", columns_of(database, found[0][0]))
 
 
+def find(database: Database, name: str) -> Table:
+    """A table that can be changed.
+
+    Raises:
+        Refused: there is none; the most similar name is said.
+    """
+    table = read(database, name)
+    if table is None:
+        if folded(name) in map(folded, names_of(database, "view")):
+            raise Refused(f"{name} is a view.", "change it with migrator.sql('DROP VIEW ...') and a new one.")
+        raise not_there("table", name, names_of(database, "table"))
+    if table.text.upper().startswith("CREATE VIRTUAL"):
+        raise Refused(f"{name} is a virtual table.", "its module decides what can be changed: migrator.sql(...).")
+    return table
+
+
+def not_there(kind: str, name: str, there: Sequence[str]) -> Refused:
+    """The refusal of a name that is not there, with the most similar one."""
+    similar = nearest(name, there)
+    return Refused(f"There is no {kind} {name}.", f"did you mean {similar}?" if similar else "correct the name.")
+
+
+def text_of(database: Database, table: str) -> str:
+    """The text of a table as it is now."""
+    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+    return str(ask(database, query, table)[0][0])
+
+
+def rowid_of(table: Table) -> str | None:
+    """A name by which a table's rowid can be had that is not a column's alias; None where there is none."""
+    if not table.definition.has_rowid:
+        return None
+    taken = {folded(column.name) for column in table.columns}
+    return next((name for name in ROWID_NAMES if name not in taken), None)
+
+
+def statistics_tables(database: Database) -> list[str]:
+    marks = ", ".join("?" * len(STATISTICS))
+    query = f"SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"
+    return [name for (name,) in ask(database, query, *STATISTICS)]
+
+
 def columns_of(database: Database, table: str, schema: str = "main") -> tuple[Column, ...]:
     rows = ask(database, f"PRAGMA {schema}.table_xinfo({quoted(table)})")
     return tuple(Column(row[1], row[2], bool(row[3]), row[4], row[5], row[6]) for row in rows)
@@ -130,7 +176,7 @@ def names_of(database: Database, *kinds: str) -> list[str]:
     return [name for (name,) in ask(database, f"SELECT name FROM sqlite_master WHERE type IN ({marks})", *kinds)]
 
 
-def nearest(name: str, there: list[str]) -> str | None:
+def nearest(name: str, there: Sequence[str]) -> str | None:
     """The name most like another, whatever its case."""
     by_folded = {folded(one): one for one in there}
     found = get_close_matches(folded(name), by_folded, n=1)

@@ -16,9 +16,10 @@ from ormmigrate.dialects.sqlite.definition import (
     own_constraints,
     restricted,
 )
-from ormmigrate.dialects.sqlite.drafts import Draft, Refused
+from ormmigrate.dialects.sqlite.dependents import Dependent, broken, dependents, referring_keys
+from ormmigrate.dialects.sqlite.drafts import Draft
 from ormmigrate.dialects.sqlite.edits import index_body
-from ormmigrate.dialects.sqlite.findings import Dependent, broken, dependents, referring_keys
+from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Index, indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
 from ormmigrate.operations import DropColumn
