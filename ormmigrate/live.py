@@ -16,7 +16,7 @@ from ormmigrate.operations import AlterTable, DropTable, Operation, Run, Script,
 
 # A function given to run() may send any number of statements; an event carries the first of them.
 STATEMENTS_KEPT = 1000
-LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE")
+LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE", "EXPLAIN")
 CONTROL = ("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
 EFFECTS_KEPT = 50
 #: Operations that consist of others.
@@ -154,4 +154,4 @@ def _is_told(operation: Operation, statement: str) -> bool:
     """Whether a statement is worth telling: what an operation of ours only looks up is not."""
     if isinstance(operation, (Sql, Script, Run)):
         return True
-    return not statement.lstrip().upper().startswith((*LOOK_UPS, *CONTROL, "EXPLAIN"))
+    return not statement.lstrip().upper().startswith((*LOOK_UPS, *CONTROL))

@@ -99,12 +99,6 @@ class TableMigrator:
     def drop_constraint(
         self, name: str | None = None, *, columns: Sequence[str] = (), constraint: Node | None = None
     ) -> None:  # fmt: skip
-        if (name is None) == (not columns):
-            raise ConfigurationError(
-                f"drop_constraint on {self._table} has to know which constraint: "
-                + ("its name or its columns, not both." if columns else "neither a name nor columns were given."),
-                'write drop_constraint(table, "name"), or drop_constraint(table, columns=("email",)).',
-            )
         self._perform(DropConstraint(self._table, name, constraint, columns=_columns(columns)))
 
     def add_unique(self, *column_names: str) -> None:
@@ -299,7 +293,8 @@ class Migrator:
         """Drop a constraint: CHECK, UNIQUE or a foreign key. With the `constraint` that it was it can be reversed.
 
         Args:
-            columns: in place of a name, the columns that it is about, all of them. SQLite only.
+            columns: in place of a name, the columns that it restricts, all of them; where several do,
+                `constraint` says which. SQLite only.
         """
         self._of(table).drop_constraint(name, columns=columns, constraint=constraint)
 

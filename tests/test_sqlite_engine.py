@@ -546,6 +546,12 @@ IN_GROUPS: dict[str, Callable[[Any], object]] = {
         t.add_column("c", IntegerField(null=True, constraints=[SQL("DEFAULT 5 CHECK (c = 5)")])),
         t.drop_not_null("email"),
     ],
+    "a CHECK of a column that is renamed then": lambda t: [
+        t.add_constraint("c", Check("age > 0")), t.rename_column("age", "years"),
+    ],
+    "a column with a CHECK that is renamed then": lambda t: [
+        t.add_column("x", IntegerField(default=1, constraints=[Check("x > 0")])), t.rename_column("x", "y"),
+    ],
     "a key that is new and filled": lambda t: [
         t.add_column("c", ForeignKeyField(reference("city"), default=1)), t.drop_constraint("short"),
     ],
@@ -576,6 +582,39 @@ def test_a_group_that_need_not_rewrite_does_not(sqlite_place: Place):
     _, event = grouped(sqlite_place, change)
     assert event.strategy == "in place"
     assert event.rows_rewritten == 0
+
+
+def test_a_group_writes_the_rows_once_where_the_schema_may_not_be_edited(sqlite_place: Place):
+    def up(m: Migrator) -> None:
+        with m.alter_table("person") as person:
+            person.drop_column("note", cascade=True)
+            person.drop_not_null("email")
+            person.alter_column_type("town", TextField(null=True))
+            person.add_constraint("old", Check("age < 200"))
+
+    setup = SETUP.replace("UPDATE person SET note = 'has a pet' WHERE id = new.person_id", "SELECT 1")
+    database = opened(sqlite_place, setup=setup)
+    recorder = Recorder.__new__(Recorder)
+    up(recorder)
+    with forced(database, (NATIVE, REBUILD)) as engine:
+        outcome = engine.run(recorder.operation)
+    assert (outcome.strategy, outcome.rows_rewritten) == (REBUILD, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda t: t.drop_index("nope"), "no index nope"),
+        (lambda t: [t.add_index(("note",)), t.add_index(("note",))], "index person_note already"),
+        (lambda t: t.rename_column("nope", "x"), "no column nope"),
+    ],
+)
+def test_what_a_group_cannot_do_is_refused_as_it_is_alone(sqlite_place: Place, change: Any, problem: str):
+    def up(m: Migrator) -> None:
+        with m.alter_table("person") as person:
+            change(person)
+
+    assert problem in refused(sqlite_place, up).problem
 
 
 def test_a_group_that_fails_leaves_nothing_of_it_behind(sqlite_place: Place):
@@ -740,6 +779,28 @@ def test_cascade_drops_what_is_the_columns_own_and_keeps_the_rest(sqlite_place: 
     assert values(database, "SELECT * FROM person WHERE id = 1") == [(1, 30, "has a pet", 1)]
 
 
+def test_all_that_uses_a_column_is_named_at_once_with_what_to_do_about_each(sqlite_place: Place):
+    error = refused(sqlite_place, lambda m: m.drop_column("person", "age"))
+    for words in ("index by_age_and_town", "CHECK (age > 0)", "view adults"):
+        assert words in error.problem
+    for remedy in ("drop_index('person', 'by_age_and_town')", "DROP VIEW adults", "cascade=True"):
+        assert remedy in error.advice
+
+
+@pytest.mark.parametrize("constraint", [Check("agee > 0"), SQL('CHECK ("agee" > 0)'), Check("typeof(aeg) = 'x'")])
+def test_a_check_of_a_column_that_is_not_there_is_refused(sqlite_place: Place, constraint: Any):
+    """In double quotes SQLite takes the name for a text, and the CHECK is always true."""
+    error = refused(sqlite_place, lambda m: m.add_constraint("person", "c", constraint))
+    assert "no column a" in error.problem
+    assert error.advice == "did you mean age?"
+
+
+def test_a_check_that_sqlite_cannot_compile_is_an_error_of_ours(sqlite_place: Place):
+    assert "no such function" in refused(
+        sqlite_place, lambda m: m.add_constraint("person", "c", Check("nofunction(age)"))
+    ).problem  # fmt: skip
+
+
 def test_a_trigger_on_update_of_a_column_is_named_too(sqlite_place: Place):
     setup = SETUP + "CREATE TRIGGER watch AFTER UPDATE OF town ON person BEGIN SELECT 1; END;\n"
     error = refused(sqlite_place, lambda m: m.drop_column("person", "town", cascade=True), setup)
@@ -799,6 +860,7 @@ INSERT INTO t VALUES (1, 2, 3);
     error = refused(sqlite_place, lambda m: m.drop_constraint("t", columns=("a", "b")), setup)
     assert "more than one constraint" in error.problem
     for change, gone in {
+        lambda m: m.drop_constraint("t", columns=("a", "b"), constraint=Check("b > a")): ", CHECK (b > a)",
         lambda m: m.drop_constraint("t", columns=("c",)): " CHECK (c > 0)",
         lambda m: m.drop_constraint("t", "uniq_b_a"): ", UNIQUE (b, a)",
         lambda m: m.drop_constraint("t", "any", constraint=Check("a<b")): ", CHECK (a < b)",

@@ -186,13 +186,16 @@ def test_a_group_is_all_or_nothing_and_of_one_table(database: SqliteDatabase):
             )
         )
     assert state(database) == before
-    with pytest.raises(ConfigurationError, match="post"):
-        migrator.alter_table("user", migrator.drop_not_null("post", "user_id"))
+    for other in (migrator.drop_not_null("post", "user_id"), migrator.drop_column("user", "nick", legacy=True), "nick"):
+        with pytest.raises(ConfigurationError, match="operations of that table only"):
+            migrator.alter_table("user", other)
+    with pytest.raises(UnsupportedOperation, match="no change of one table"):
+        migrate(migrator.alter_table("", migrator.rename_table("user", "person")))
     migrate(
         migrator.alter_table(
-            "user",
+            "User",
             migrator.rename_column("user", "nick", "name"),
-            migrator.add_column("user", "size", IntegerField(default=1)),
+            migrator.add_column("USER", "size", IntegerField(default=1)),
             migrator.add_constraint("user", "real", Check("age > 0")),
         )
     )

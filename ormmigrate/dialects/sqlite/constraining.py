@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ormmigrate.dialects.sqlite import edits
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft, key_demand
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, check_names, key_demand
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.sought import Fits
@@ -33,6 +33,8 @@ def add_constraint(draft: Draft, words: str) -> Draft:
                 "drop that one first, or choose another name.",
             )
     columns = tuple(draft.column(name).name for name in constraint.columns)
+    if constraint.kind == "CHECK":
+        check_names(draft, definition.inner_of(constraint))
     demands = {
         "CHECK": (Demand("CHECK", (), definition.inner_of(constraint)),),
         "UNIQUE": (Demand("UNIQUE", columns),),
@@ -46,24 +48,38 @@ def add_constraint(draft: Draft, words: str) -> Draft:
     )
 
 
-def drop_constraint(draft: Draft, fits: Fits, wanted: str) -> Draft:
-    """Drop the one constraint that fits.
+@dataclass(frozen=True)
+class Sought:
+    """Which constraint is meant.
 
-    Args:
+    Attributes:
+        fits: whether one is it.
         wanted: what is looked for, in words.
+        advice: how to say it where there are several.
+        kinds: those that are looked at.
+    """
+
+    fits: Fits
+    wanted: str
+    advice: str
+    kinds: tuple[str, ...] = ("CHECK", "UNIQUE", "FOREIGN KEY")
+
+
+def drop_constraint(draft: Draft, sought: Sought) -> Draft:
+    """Drop the one constraint that is sought.
 
     Raises:
         Refused: there is none, or there are several.
     """
     definition = draft.definition
-    droppable = [one for one in definition.all_constraints if one.kind in ("CHECK", "UNIQUE", "FOREIGN KEY")]
-    found = [one for one in droppable if fits(definition, one)]
+    there = [one for one in definition.all_constraints if one.kind in sought.kinds]
+    found = [one for one in there if sought.fits(definition, one)]
     if len(found) != 1:
-        there = [definition.text[one.start : one.end] for one in found or droppable]
-        number = "more than one" if found else "no"
+        listed = "; ".join(definition.text[one.start : one.end] for one in found or there)
         raise Refused(
-            f"The table {draft.table.name} has {number} {wanted}. " + ("It has: " + "; ".join(there) if there else ""),
-            "name the constraint, or the columns that it is about.",
+            f"The table {draft.table.name} has {'more than one' if found else 'no'} {sought.wanted}."
+            + (f" It has: {listed}." if listed else ""),
+            sought.advice if found else "correct the name or the columns.",
         )
     constraint = found[0]
     gone = Demand(constraint.kind, constraint.columns, definition.inner_of(constraint))

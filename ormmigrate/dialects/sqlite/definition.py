@@ -72,8 +72,6 @@ class TableDefinition:
 
     Attributes:
         name_start, name_end: the table's name.
-        body_start: behind the opening parenthesis.
-        body_end: the closing parenthesis.
         options: the words behind it, in capitals.
     """
 
@@ -81,8 +79,6 @@ class TableDefinition:
     name: str
     name_start: int
     name_end: int
-    body_start: int
-    body_end: int
     columns: tuple[ColumnDefinition, ...]
     constraints: tuple[Constraint, ...]
     options: tuple[str, ...]
@@ -110,15 +106,6 @@ class TableDefinition:
     @property
     def has_rowid(self) -> bool:
         return "WITHOUT" not in self.options
-
-    @property
-    def is_autoincrement(self) -> bool:
-        return any(
-            token.is_word("AUTOINCREMENT")
-            for constraint in self.all_constraints
-            if constraint.kind == "PRIMARY KEY"
-            for token in significant(self.text[constraint.start : constraint.end])
-        )
 
     def inner_of(self, constraint: Constraint) -> str:
         return self.text[slice(*constraint.inner)]
@@ -154,11 +141,6 @@ def names_in(text: str, start: int = 0) -> Iterator[Token]:
                 yield token._replace(start=token.start + start)
 
 
-def uses(text: str, column: str) -> bool:
-    """Whether an expression, or a list of columns, names a column."""
-    return any(folded(unquoted(token.text)) == folded(column) for token in names_in(text))
-
-
 def _stands_in_cast_type(tokens: Sequence[Token], place: int) -> bool:
     """CAST(x AS THIS TYPE): within an expression AS stands nowhere else."""
     while place > 0 and tokens[place - 1].kind in (WORD, NAME, STRING):
@@ -189,7 +171,9 @@ def restricted(definition: TableDefinition, constraint: Constraint) -> set[str]:
 def is_about(definition: TableDefinition, constraint: Constraint, column: str) -> bool:
     """Whether a constraint names a column of its table."""
     if constraint.kind in ("CHECK", "GENERATED"):
-        return uses(definition.inner_of(constraint), column)
+        return any(
+            folded(unquoted(token.text)) == folded(column) for token in names_in(definition.inner_of(constraint))
+        )
     is_self = constraint.target is not None and folded(constraint.target) == folded(definition.name)
     named = constraint.columns + (constraint.target_columns if is_self else ())
     return folded(column) in map(folded, named)

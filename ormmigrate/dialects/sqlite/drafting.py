@@ -40,6 +40,11 @@ def ready(operation: AddColumn) -> Field:
         Refused: rows that are there would have nothing to hold.
     """
     field = ddl.prepared(operation.field, operation.table, operation.column)
+    if field.primary_key:
+        raise Refused(
+            "A primary key cannot be added to a table that is there.",
+            "create a table with the key, copy the rows with migrator.sql(...), and rename it.",
+        )
     if not field.null and field.default is None and not operation.allow_not_null and not declares_default(field):
         raise Refused(
             "It forbids NULL and has no default, so existing rows would have nothing to hold.",
@@ -87,7 +92,7 @@ def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack) 
         case AddForeignKeyConstraint():
             return constraining.add_constraint(draft, _foreign_key(database, operation))
         case DropConstraint() | DropForeignKeyConstraint():
-            return constraining.drop_constraint(draft, *_sought(database, operation))
+            return constraining.drop_constraint(draft, _sought(database, operation))
     raise Refused(f"{operation.describe()} is no change of one table.", "take it out of the group.")
 
 
@@ -110,16 +115,26 @@ def _foreign_key(database: Database, operation: AddForeignKeyConstraint) -> str:
     return words.constraint_words(database, constraint_name(name), " ".join(parts))
 
 
-def _sought(database: Database, operation: DropConstraint | DropForeignKeyConstraint) -> tuple[Any, str]:
+def _sought(database: Database, operation: DropConstraint | DropForeignKeyConstraint) -> constraining.Sought:
     """Which constraint is meant, and how that is said."""
+    table = operation.table
     if isinstance(operation, DropForeignKeyConstraint):
-        return sought.key_of(operation.column), f"foreign key of {operation.column}"
-    if operation.columns:
-        return sought.about(operation.columns), f"constraint of ({', '.join(operation.columns)})"
+        advice = f"name it: migrator.drop_constraint({table!r}, ...)."
+        kinds = ("FOREIGN KEY",)
+        return constraining.Sought(sought.key_of(operation.column), f"foreign key of {operation.column}", advice, kinds)
+    if operation.name is None and not operation.columns:
+        raise Refused(
+            "It says neither the name of a constraint nor its columns.",
+            f'write drop_constraint({table!r}, "name"), or drop_constraint({table!r}, columns=("email",)).',
+        )
     meant = None
     if operation.constraint is not None:
         meant = words.constraint_words(database, None, operation.constraint)
-    return sought.called(operation.name or "", meant), f"constraint {operation.name}"
+    advice = "say which: constraint=Check('...') or constraint=SQL('UNIQUE (...)') beside the columns."
+    if operation.columns:
+        wanted = f"constraint of ({', '.join(operation.columns)})" + (f" that says {meant}" if meant else "")
+        return constraining.Sought(sought.about(operation.columns, meant), wanted, advice)
+    return constraining.Sought(sought.called(operation.name or "", meant), f"constraint {operation.name}", advice)
 
 
 def is_filled(operation: AddColumn, field: Field) -> bool:

@@ -9,12 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ormmigrate.dialects.sqlite import edits
-from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, own_constraints
+from ormmigrate.dialects.sqlite.definition import (
+    ColumnDefinition,
+    Constraint,
+    TableDefinition,
+    names_in,
+    own_constraints,
+)
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Column, Table, nearest
-from ormmigrate.dialects.sqlite.tokens import folded, squeezed, unquoted
+from ormmigrate.dialects.sqlite.tokens import NAME, folded, squeezed, unquoted
 
+#: Words in an expression that are no columns, though they could be.
+NO_COLUMNS = ("TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "ROWID", "_ROWID_", "OID")
 STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
 
 
@@ -133,24 +141,35 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
     definition = read_table(text)
     column = definition.columns[-1]
     _check_type(definition, definition.type_of(column))
-    if column.of_kind("PRIMARY KEY"):
-        raise Refused(
-            "A primary key cannot be added to a table that has rows.",
-            "create a table with the key, copy the rows with migrator.sql(...), and rename it.",
-        )
     added = column_of(definition, column)
+    columns = (*draft.columns, added)
     demands = [Demand("CHECK", (), definition.inner_of(check)) for check in column.of_kind("CHECK")]
+    for demand in demands:
+        check_names(replace(draft, columns=columns), demand.expression)
     if value is not None:
         demands.append(Demand("NOT NULL", (name,)))
         demands += [key_demand(key) for key in column.of_kind("FOREIGN KEY")]
     return replace(
         draft,
         text=text,
-        columns=(*draft.columns, added),
+        columns=columns,
         filled={**draft.filled, folded(name): value} if value is not None else draft.filled,
         must_rewrite=draft.must_rewrite or not can_be_appended(definition, column, is_filled=value is not None),
         demands=(*draft.demands, *demands),
     )
+
+
+def check_names(draft: Draft, expression: str) -> None:
+    """Every name in the expression of a CHECK has to be a column.
+
+    SQLite takes one in double quotes that is none for a text, and the CHECK would always be true.
+
+    Raises:
+        Refused: the first that is not there, with the most similar column.
+    """
+    for token in names_in(expression):
+        if token.kind == NAME or not token.is_word(*NO_COLUMNS):
+            draft.column(unquoted(token.text))
 
 
 def key_demand(key: Constraint) -> Demand:

@@ -60,14 +60,14 @@ def _check_each(database: Database, draft: Draft, demand: Demand, source: str) -
         raise IntegrityCheckFailed(
             problem=f"{column} cannot forbid NULL: {rows} of {draft.table.name} hold{'s' * (number == 1)} NULL there.",
             findings=examples,
-            advice=f"give them a value first, in the same migration: migrator.sql('UPDATE {draft.table.name} SET "
-            f"{demand.columns[0]} = ... WHERE {demand.columns[0]} IS NULL').",
+            advice=f"give them a value first: migrator.sql('UPDATE {draft.table.quoted} SET "
+            f"{quoted(demand.columns[0])} = ... WHERE {quoted(demand.columns[0])} IS NULL').",
         )
     raise IntegrityCheckFailed(
         problem=f"CHECK ({demand.expression}) cannot be added: {rows} of {draft.table.name} do"
         f"{'es' * (number == 1)} not fulfil it.",
         findings=examples,
-        advice="change these rows first, in the same migration, or make the condition one that they fulfil.",
+        advice="change these rows first, or make the condition one that they fulfil.",
     )
 
 
@@ -83,7 +83,7 @@ def _check_unique(database: Database, draft: Draft, demand: Demand, source: str)
             problem=f"{draft.table.name} ({columns}) cannot be made unique: "
             f"{number} value{'s are' if number > 1 else ' is'} there more than once.",
             findings=[f"{described(demand.columns, row)}: {row[-1]} rows" for row in found],
-            advice="change or delete the duplicates first, in the same migration.",
+            advice="change or delete the duplicates first.",
         )
 
 
@@ -109,7 +109,7 @@ def _check_key(database: Database, draft: Draft, demand: Demand, source: str) ->
             problem=f"The foreign key of {draft.table.name} ({', '.join(names)}) cannot be added: {rows} to nothing "
             f"in {demand.target}.",
             findings=[f"the row with {described(shown, row)}" for row in found],
-            advice="delete these rows or give them another value first, in the same migration.",
+            advice="delete these rows or give them another value first.",
         )
 
 

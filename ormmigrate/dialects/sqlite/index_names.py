@@ -8,7 +8,7 @@ from peewee import Database
 
 from ormmigrate.dialects.sqlite.altering import rename_index
 from ormmigrate.dialects.sqlite.edits import spliced
-from ormmigrate.dialects.sqlite.tables import Index, indexes_of
+from ormmigrate.dialects.sqlite.tables import Index, indexes_of, names_of
 from ormmigrate.dialects.sqlite.tokens import folded, quoted, significant
 from ormmigrate.operations import index_name
 
@@ -39,7 +39,9 @@ def carry_over(
         if folded(index.name) not in map(folded, conventional(was, index.columns)):
             continue
         name = conventional(now, after.columns)[0]
-        if folded(name) == folded(index.name) or _is_taken(database, name):
+        if folded(name) == folded(index.name) or folded(name) in map(
+            folded, names_of(database, "table", "view", "index", "trigger")
+        ):
             continue
         text = renamed(after.text, name)
         if edits_schema():
@@ -55,8 +57,3 @@ def renamed(text: str, name: str) -> str:
     # As SQLite keeps it: without a schema, and without IF NOT EXISTS.
     old = tokens[next(place for place, token in enumerate(tokens) if token.is_word("INDEX")) + 1]
     return spliced(text, [(old.start, old.end, quoted(name))])
-
-
-def _is_taken(database: Database, name: str) -> bool:
-    query = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
-    return database.execute_sql(query, (name,)).fetchone() is not None

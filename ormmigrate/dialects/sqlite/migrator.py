@@ -13,6 +13,7 @@ from ormmigrate.connection import connected, inner
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.engine import SqliteEngine
 from ormmigrate.dialects.sqlite.refusals import Refused
+from ormmigrate.dialects.sqlite.strategies import undoable
 from ormmigrate.dialects.sqlite.tables import indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded
 from ormmigrate.dialects.violations import new_violations
@@ -40,20 +41,24 @@ from ormmigrate.operations import (
 )
 
 LOCK_TIMEOUT_S = 60.0
-#: What may leave rows that refer to nothing, or a key that refers to what is not unique.
-MAY_ORPHAN = (DropTable, AlterColumnType, AlterTable, DropConstraint, DropIndex)
+#: What may leave a key that refers to what is not there, or is not unique.
+DROPS = (DropTable, DropConstraint, DropIndex)
 
 
-class RefusedOperation(UnsupportedOperation, ValueError):
+class _Refused(UnsupportedOperation, ValueError):
     """UnsupportedOperation, where playhouse raises ValueError."""
 
 
-class ImpossibleOperation(UnsupportedOperation, NotImplementedError):
+class _Impossible(UnsupportedOperation, NotImplementedError):
     """UnsupportedOperation, where playhouse raises NotImplementedError."""
 
 
-class ViolatedConstraint(IntegrityCheckFailed, IntegrityError):
+class _Violated(IntegrityCheckFailed, IntegrityError):
     """IntegrityCheckFailed, where playhouse lets out what the database raises."""
+
+
+class _Orphans(Exception):
+    """Rows refer to nothing; whether they did before is not known yet."""
 
 
 class LazyOperation(playhouse.Operation):  # type: ignore[misc]
@@ -85,7 +90,8 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
 
     Raises:
         ConfigurationError: the database is another kind.
-        RefusedOperation, ImpossibleOperation, ViolatedConstraint: from `run()`; nothing was changed.
+        UnsupportedOperation: from `run()`; also a ValueError or a NotImplementedError, as playhouse raises.
+        IntegrityCheckFailed: from `run()`; also a peewee.IntegrityError. Either way nothing was changed.
 
     Example:
         from playhouse.migrate import migrate
@@ -117,7 +123,24 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
             if self.dialect.in_transaction(self.database):
                 self.engine.run(operation)  # what it has begun it undoes by a savepoint
                 return
-            with self._transaction(is_checked=isinstance(operation, MAY_ORPHAN)):
+            keys_are_on = bool(self.database.pragma("foreign_keys"))
+            with self.dialect.exclusive(self.database, self.lock_timeout_s):
+                self._run(operation, keys_are_on=keys_are_on)
+
+    def _run(self, operation: Operation, *, keys_are_on: bool) -> None:
+        """Run an operation, and look for rows that it leaves without what they refer to.
+
+        What was broken before is looked for only where something is broken afterwards: that is seldom, and looking
+        takes as long as reading all tables.
+        """
+        try:
+            with undoable(self.database):
+                outcome = self.engine.run(operation)
+                is_checked = keys_are_on and (outcome.rows_rewritten or isinstance(operation, DROPS))
+                if is_checked and self.dialect.foreign_key_violations(self.database):
+                    raise _Orphans
+        except _Orphans:
+            with self._checked(is_checked=True):
                 self.engine.run(operation)
 
     @contextmanager
@@ -131,23 +154,23 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
             with super().migration_context(atomic):
                 yield
             return
-        with self._translated(), connected(self.database, self.dialect), self._transaction(is_checked=True):
-            yield
+        with self._translated(), connected(self.database, self.dialect):
+            keys_are_on = bool(self.database.pragma("foreign_keys"))
+            with self.dialect.exclusive(self.database, self.lock_timeout_s), self._checked(is_checked=keys_are_on):
+                yield
 
     @contextmanager
-    def _transaction(self, *, is_checked: bool) -> Iterator[None]:
-        """The lock, with foreign keys off; where they were on, no row may be left that refers to nothing."""
-        is_checked = is_checked and bool(self.database.pragma("foreign_keys"))
-        with self.dialect.exclusive(self.database, self.lock_timeout_s):
-            before = self.dialect.foreign_key_violations(self.database) if is_checked else ()
-            yield
-            found = new_violations(before, self.dialect.foreign_key_violations(self.database)) if is_checked else ()
-            if found:
-                raise IntegrityCheckFailed(
-                    problem="This would leave rows that refer to nothing; it was rolled back.",
-                    findings=list(map(str, found)),
-                    advice="delete or change these rows first, or drop the foreign key.",
-                )
+    def _checked(self, *, is_checked: bool) -> Iterator[None]:
+        """No row may be left that refers to nothing, and did not before."""
+        before = self.dialect.foreign_key_violations(self.database) if is_checked else ()
+        yield
+        found = new_violations(before, self.dialect.foreign_key_violations(self.database)) if is_checked else ()
+        if found:
+            raise IntegrityCheckFailed(
+                problem="This would leave rows that refer to nothing; it was rolled back.",
+                findings=list(map(str, found)),
+                advice="delete or change these rows first, or drop the foreign key.",
+            )
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -155,10 +178,10 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
         try:
             yield
         except UnsupportedOperation as error:
-            kind = RefusedOperation if isinstance(error.__cause__, Refused) else ImpossibleOperation
+            kind = _Refused if isinstance(error.__cause__, Refused) else _Impossible
             raise retyped(error, kind) from error.__cause__
         except IntegrityCheckFailed as error:
-            raise retyped(error, ViolatedConstraint) from error.__cause__
+            raise retyped(error, _Violated) from error.__cause__
 
     def _lazy(self, operation: Operation) -> LazyOperation:
         return LazyOperation(self, operation)
@@ -167,11 +190,13 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
 
     def alter_table(self, table: str, *operations: LazyOperation) -> LazyOperation:
         """Several changes of one table, at the price of one rewrite at most; all of them or none."""
-        others = [one.value for one in operations if getattr(one.value, "table", None) != table]
-        if others:
-            raise ConfigurationError(
-                f"alter_table({table!r}) was given: {others[0].describe()}.", "give it operations of that table only."
-            )
+        for one in operations:
+            value = one.value if isinstance(one, LazyOperation) else None
+            if value is None or folded(str(getattr(value, "table", ""))) != folded(table):
+                raise ConfigurationError(
+                    f"alter_table({table!r}) was given: {value.describe() if value else one!r}.",
+                    "give it operations of that table only, made by this migrator (and no legacy=True).",
+                )
         return self._lazy(AlterTable(table, tuple(one.value for one in operations)))
 
     def drop_table(
@@ -253,8 +278,10 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
     def add_constraint(self, table: str, name: str, constraint: Node) -> LazyOperation:
         return self._lazy(AddConstraint(table, name, constraint))
 
-    def drop_constraint(self, table: str, name: str | None = None, *, columns: Sequence[str] = ()) -> LazyOperation:
-        return self._lazy(DropConstraint(table, name, columns=tuple(columns)))
+    def drop_constraint(
+        self, table: str, name: str | None = None, *, columns: Sequence[str] = (), constraint: Node | None = None
+    ) -> LazyOperation:  # fmt: skip
+        return self._lazy(DropConstraint(table, name, constraint, columns=tuple(columns)))
 
     def add_unique(self, table: str, *column_names: str) -> LazyOperation:
         return self._lazy(AddUnique(table, column_names))

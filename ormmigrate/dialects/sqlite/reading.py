@@ -126,7 +126,7 @@ class _Reader:
         if self.at_symbol("."):
             self.take()
             name = self.take_name()
-        body_start = self.take_symbol("(").end
+        self.take_symbol("(")
         columns = [self.column()]
         constraints: list[Constraint] = []
         while self.at_symbol(","):
@@ -135,10 +135,10 @@ class _Reader:
                 constraints += self.table_constraints()
                 break
             columns.append(self.column())
-        body_end = self.take_symbol(")").start
+        self.take_symbol(")")
         options = tuple(token.text.upper() for token in self.tokens[self.place :] if token.kind == WORD)
         return TableDefinition(
-            self.text, unquoted(name.text), name.start, name.end, body_start, body_end,
+            self.text, unquoted(name.text), name.start, name.end,
             tuple(columns), tuple(constraints), options,
         )  # fmt: skip
 

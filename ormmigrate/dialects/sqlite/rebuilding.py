@@ -162,7 +162,7 @@ def _explain_copy(
             raise IntegrityCheckFailed(
                 problem=f"A row of {table.name} does not fit the new definition: {said}.",
                 findings=[f"the first such row: {described(names, shown[0])}"],
-                advice="change such rows first, in the same migration, or the new definition.",
+                advice="change such rows first, or the new definition.",
             ) from error
 
 

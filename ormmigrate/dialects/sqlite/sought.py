@@ -21,16 +21,18 @@ def called(name: str, meant: str | None) -> Fits:
             return False
         if constraint.kind == "UNIQUE" and folded("uniq_" + "_".join(constraint.columns)) == folded(name):
             return True
-        return meant is not None and _says_the_same(definition.text[constraint.start : constraint.end], meant)
+        return meant is not None and says(definition, constraint, meant)
 
     return fits
 
 
-def about(columns: Sequence[str]) -> Fits:
-    """The constraint that restricts exactly these columns."""
+def about(columns: Sequence[str], meant: str | None) -> Fits:
+    """The constraint that restricts exactly these columns, and says what is `meant` where that is given."""
 
     def fits(definition: TableDefinition, constraint: Constraint) -> bool:
-        return restricted(definition, constraint) == {folded(name) for name in columns}
+        if restricted(definition, constraint) != {folded(name) for name in columns}:
+            return False
+        return meant is None or says(definition, constraint, meant)
 
     return fits
 
@@ -48,9 +50,17 @@ def _is_called(constraint: Constraint, name: str) -> bool:
     return constraint.name is not None and folded(constraint.name) == folded(name)
 
 
-def _says_the_same(one: str, other: str) -> bool:
-    """Whether two pieces of SQL differ in spaces, comments, case and quotes alone."""
-    return _spelled(one) == _spelled(other)
+def says(definition: TableDefinition, constraint: Constraint, words: str) -> bool:
+    """Whether a constraint differs from these words in its name, spaces, comments, case and quotes alone.
+
+    A column's UNIQUE says the same as that of the table on the column.
+    """
+    spelled = _spelled(definition.text[constraint.start : constraint.end])
+    if constraint.name is not None:
+        spelled = spelled[2:]  # CONSTRAINT name
+    if spelled == ["unique"]:
+        return _spelled(words) in (["unique"], ["unique", "(", folded(constraint.columns[0]), ")"])
+    return spelled == _spelled(words)
 
 
 def _spelled(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from ormmigrate.dialects.sqlite.altering import (
     rename_kept_columns,
     same_spelling,
 )
-from ormmigrate.dialects.sqlite.definition import uses
+from ormmigrate.dialects.sqlite.definition import names_in
 from ormmigrate.dialects.sqlite.dependents import referring_keys
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.drafts import Draft
@@ -25,7 +25,7 @@ from ormmigrate.dialects.sqlite.findings import check_rows
 from ormmigrate.dialects.sqlite.rebuilding import rebuild
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import ask, columns_of, text_of
-from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.tokens import folded, quoted, unquoted
 
 NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
 STEP = "ormmigrate_operation"
@@ -52,13 +52,17 @@ def undoable(database: Database) -> Iterator[None]:
 
 @contextmanager
 def tried(database: Database) -> Iterator[None]:
-    """All that is done inside is undone, whatever comes of it."""
+    """All that is done inside is undone, whatever comes of it, and told to nobody."""
+    hooks = database.query_hooks[:]
+    database.query_hooks.clear()
     try:
         with undoable(database):
             yield
             raise _Enough
     except _Enough:
         return
+    finally:
+        database.query_hooks.extend(hooks)
 
 
 class _Enough(Exception):
@@ -101,6 +105,12 @@ class Strategies:
                 return Outcome(strategy=name, rows_rewritten=rows)
             except NotAsMeant as error:
                 problem = str(error)
+            except IntegrityError:
+                raise
+            except DatabaseError as error:
+                if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
+                    raise
+                raise Refused(f"SQLite refuses: {error}.", "correct what the operation says.") from error
         raise Refused(problem, "nothing was changed; please report this, with the table's CREATE TABLE, as a fault.")
 
     def _ways(self, draft: Draft, native: str | None) -> Iterator[tuple[str, Callable[[], int]]]:
@@ -175,6 +185,7 @@ def _is_demanded_of_converted(draft: Draft) -> bool:
     """Whether rows would have to be looked at under their new affinity, which in place they get last."""
     for demand in draft.demands:
         named = {folded(name) for name in demand.columns} if demand.kind != "NOT NULL" else set()
-        if named & draft.converted or any(uses(demand.expression, column) for column in draft.converted):
+        named |= {folded(unquoted(token.text)) for token in names_in(demand.expression)}
+        if named & draft.converted:
             return True
     return False

@@ -10,7 +10,6 @@ from peewee import Database
 
 from ormmigrate.dialects.sqlite.definition import (
     Constraint,
-    TableDefinition,
     is_about,
     names_in,
     own_constraints,
@@ -29,55 +28,72 @@ ATTRIBUTES = ("NOT NULL", "NULL", "DEFAULT", "COLLATE", "GENERATED", "NAME", "DE
 
 
 @dataclass(frozen=True)
-class Uses:
-    """What uses a column.
+class Use:
+    """Something that uses a column.
 
     Attributes:
-        own: constraints and indexes of this column alone, in words.
-        indexes: the indexes among them.
-        others: what is of something else as well.
+        words: what it is.
+        remedy: how it is dropped.
+        is_own: whether it is about this column alone, and may go with it.
+        index: the index that it is, if it is one.
     """
 
-    own: tuple[str, ...]
-    indexes: tuple[Index, ...]
-    others: tuple[str, ...]
+    words: str
+    remedy: str
+    is_own: bool = False
+    index: Index | None = None
 
 
-def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Index]) -> Uses:
+def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Index]) -> list[Use]:
     """What of its own table, and which keys of others, use a column; views and triggers are found by compiling."""
-    definition = draft.definition
-    own, others = [], []
-    own_indexes = []
+    table = draft.table.name
+    found = []
     for index in indexes:
-        if index.text is None:
-            continue
-        names = _columns_in(index, [one.name for one in draft.columns])
-        if names == {folded(column)}:
-            own_indexes.append(index)
-            own.append(f"index {index.name}")
-        elif folded(column) in names:
-            others.append(f"index {index.name}")
+        names = _columns_in(index, [one.name for one in draft.columns]) if index.text is not None else set()
+        if folded(column) in names:
+            remedy = f"migrator.drop_index({table!r}, {index.name!r})"
+            found.append(Use(f"index {index.name}", remedy, names == {folded(column)}, index))
+    found += _constraints_on(draft, column)
+    return found + _keys_to(database, draft, column)
+
+
+def _constraints_on(draft: Draft, column: str) -> list[Use]:
+    definition = draft.definition
     alone = own_constraints(definition, column)
+    found = []
     for place in definition.columns:
+        # What stands in its definition goes with it, whatever that is about.
+        goes = folded(place.name) == folded(column)
         for constraint in place.constraints:
-            if folded(place.name) == folded(column) and constraint.kind in ATTRIBUTES:
+            if goes and constraint.kind in ATTRIBUTES:
                 continue
-            # What stands in its definition goes with it, whatever that is about.
-            goes = folded(place.name) == folded(column)
             if goes or is_about(definition, constraint, column):
                 is_own = goes and restricted(definition, constraint) <= {folded(column)}
-                (own if is_own and constraint.kind != "PRIMARY KEY" else others).append(_text(definition, constraint))
+                found.append(_use(draft, constraint, place.name, is_own=is_own and constraint.kind != "PRIMARY KEY"))
     for constraint in definition.constraints:
         if is_about(definition, constraint, column):
-            (own if constraint in alone else others).append(_text(definition, constraint))
-    others += _keys_to(database, draft, column)
-    return Uses(tuple(own), tuple(own_indexes), tuple(others))
+            found.append(_use(draft, constraint, None, is_own=constraint in alone))
+    return found
+
+
+def _use(draft: Draft, constraint: Constraint, column: str | None, *, is_own: bool) -> Use:
+    """A constraint of the table, or of a column, in words."""
+    table, words = draft.table.name, draft.text[constraint.start : constraint.end]
+    if constraint.kind == "GENERATED":
+        return Use(f"the generated column {column}", f"migrator.drop_column({table!r}, {column!r})")
+    if constraint.kind == "PRIMARY KEY":
+        return Use(words, "a column of the primary key goes only with a new table, into which the rows are copied")
+    named = (
+        repr(constraint.name)
+        if constraint.name
+        else f"columns={tuple(sorted(restricted(draft.definition, constraint)))}"
+    )
+    return Use(words, f"migrator.drop_constraint({table!r}, {named})", is_own)
 
 
 def stands_alone(database: Database, draft: Draft, column: str) -> bool:
     """Whether nothing but the rows holds a column's values: no index, constraint, generated column or key."""
-    uses = uses_of(database, draft, column, indexes_of(database, draft.table.name))
-    return not (uses.own or uses.others)
+    return not uses_of(database, draft, column, indexes_of(database, draft.table.name))
 
 
 def _columns_in(index: Index, columns: Sequence[str]) -> set[str]:
@@ -87,11 +103,7 @@ def _columns_in(index: Index, columns: Sequence[str]) -> set[str]:
     return {folded(unquoted(token.text)) for token in names_in(text[index_body(text) :])} & there
 
 
-def _text(definition: TableDefinition, constraint: Constraint) -> str:
-    return definition.text[constraint.start : constraint.end]
-
-
-def _keys_to(database: Database, draft: Draft, column: str) -> list[str]:
+def _keys_to(database: Database, draft: Draft, column: str) -> list[Use]:
     """Foreign keys of other tables to a column; one that names no column means the primary key."""
     keys = {folded(one.name) for one in draft.columns if one.key}
     found = []
@@ -100,7 +112,8 @@ def _keys_to(database: Database, draft: Draft, column: str) -> list[str]:
             continue  # read in its definition
         meant = {folded(target) for target in targets if target is not None} or keys
         if folded(column) in meant:
-            found.append(f"foreign key {table} ({', '.join(columns)})")
+            remedy = f"migrator.drop_foreign_key_constraint({table!r}, {columns[0]!r})"
+            found.append(Use(f"foreign key {table} ({', '.join(columns)})", remedy))
     return found
 
 
@@ -112,18 +125,30 @@ def refuse_used(
     Raises:
         Refused: something else uses the column, or something of its own does and it was not said that it may go.
     """
-    column = draft.column(operation.column).name
-    uses = uses_of(database, draft, column, indexes)
+    table, column = draft.table.name, draft.column(operation.column).name
+    found = uses_of(database, draft, column, indexes)
     there = dependents(database)
-    others = [*uses.others, *watching(there, draft.table.name, column), *quoting(there, draft.table.name, column)]
     says_own = operation.cascade or operation.field is not None
-    in_the_way = others if says_own else [*others, *uses.own]
+    in_the_way = [use for use in found if not (use.is_own and says_own)]
+    in_the_way += [_dependent(one) for one in {*watching(there, table, column), *quoting(there, table, column)}]
     if in_the_way:
-        advice = "drop them first (migrator.drop_index, drop_constraint, migrator.sql('DROP VIEW ...'))"
-        if uses.own and not says_own:
-            advice += f"; what is of {column} alone ({', '.join(uses.own)}) goes with it if you say cascade=True"
-        raise Refused(f"These still use {column}: {'; '.join(in_the_way)}.", f"{advice}.")
-    return uses.indexes
+        # They would be found by compiling, next time: better all at once.
+        said = {use.words for use in in_the_way}
+        in_the_way += [_dependent(one) for one in naming(there, table, column) if one.words not in said]
+        advice = "drop it first" if len(in_the_way) == 1 else "drop them first"
+        advice += f": {'; '.join(dict.fromkeys(use.remedy for use in in_the_way))}"
+        own = [use.words for use in found if use.is_own]
+        if own and not says_own:
+            advice += f". What is of {column} alone ({', '.join(own)}) goes with it if you say cascade=True"
+        listed = "; ".join(use.words for use in in_the_way)
+        raise Refused(
+            f"{'This still uses' if len(in_the_way) == 1 else 'These still use'} {column}: {listed}.", f"{advice}."
+        )
+    return tuple(use.index for use in found if use.index is not None and use.is_own)
+
+
+def _dependent(one: Dependent) -> Use:
+    return Use(one.words, f"migrator.sql('DROP {one.kind.upper()} {one.name}')")
 
 
 @contextmanager
@@ -144,12 +169,11 @@ def unbroken(database: Database, without: str) -> Iterator[None]:
     if found:
         raise Refused(
             f"These would not compile {without}: {'; '.join(found)}.",
-            "drop or change them first, in the same migration: migrator.sql('DROP VIEW ...'), and make them anew "
-            "afterwards.",
+            "drop them first, and make them anew afterwards: migrator.sql('DROP VIEW ...').",
         )
 
 
-def watching(there: Sequence[Dependent], table: str, column: str) -> list[str]:
+def watching(there: Sequence[Dependent], table: str, column: str) -> list[Dependent]:
     """Triggers that fire on UPDATE OF a column: they compile without it, and never fire again."""
     found = []
     for trigger in there:
@@ -161,33 +185,34 @@ def watching(there: Sequence[Dependent], table: str, column: str) -> list[str]:
         if start is not None and end is not None and start < end:
             named = {folded(unquoted(token.text)) for token in words[start + 1 : end]}
             if folded(column) in named:
-                found.append(trigger.words)
+                found.append(trigger)
     return found
 
 
-def quoting(there: Sequence[Dependent], table: str, column: str) -> list[str]:
-    """Views and triggers that say a column in double quotes: they compile without it, for it is then a text.
+def quoting(there: Sequence[Dependent], table: str, column: str) -> list[Dependent]:
+    """Views and triggers that say a column in double quotes: they compile without it, for it is then a text."""
 
-    Only those count that have to do with the table, by way of other views too.
-    """
+    def says_it(one: Dependent) -> bool:
+        tokens = significant(one.text)
+        return any(
+            token.text.startswith('"')
+            and folded(unquoted(token.text)) == folded(column)
+            and not (place and tokens[place - 1].is_symbol("."))
+            for place, token in enumerate(tokens)
+        )
+
+    return [one for one in naming(there, table, column) if says_it(one)]
+
+
+def naming(there: Sequence[Dependent], table: str, column: str) -> list[Dependent]:
+    """Views and triggers that say a column's name and have to do with its table, by way of other views too."""
     reached = {folded(table)}
     while True:
         more = {folded(one.name) for one in there if one.kind == "view" and _names_said(one) & reached}
         if more <= reached:
             break
         reached |= more
-    found = []
-    for one in there:
-        tokens = significant(one.text)
-        says_it = any(
-            token.text.startswith('"')
-            and folded(unquoted(token.text)) == folded(column)
-            and not (place and tokens[place - 1].is_symbol("."))
-            for place, token in enumerate(tokens)
-        )
-        if says_it and _names_said(one) & reached:
-            found.append(one.words)
-    return found
+    return [one for one in there if folded(column) in _names_said(one) and _names_said(one) & reached]
 
 
 def _names_said(one: Dependent) -> set[str]:

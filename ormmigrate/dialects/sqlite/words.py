@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from itertools import count
 from typing import Any
 
-from peewee import SQL, Database, DatabaseError, Field, ForeignKeyField, Node, ValueLiterals, callable_
+from peewee import SQL, Database, Field, ForeignKeyField, Node, ValueLiterals, callable_
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import constant_of, default_of
@@ -97,7 +97,7 @@ def filling(database: Database, field: Field) -> Iterator[str]:
     _define(connection, name, value)
     try:
         yield f"{name}()"
-    except DatabaseError:
+    except Exception:
         # SQLite only knows that some function raised.
         if errors:
             raise errors[0] from None
