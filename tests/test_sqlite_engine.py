@@ -570,6 +570,85 @@ def test_a_group_comes_to_the_same_as_its_changes_one_by_one(sqlite_place: Place
     assert comparable(together) == comparable(one_by_one)
 
 
+def test_a_column_may_go_and_come_again_in_a_group(sqlite_place: Place):
+    def change(person: Any) -> None:
+        person.drop_column("note", cascade=True)
+        person.add_column("note", TextField(default="new"))
+
+    setup = SETUP.replace("UPDATE person SET note = 'has a pet' WHERE id = new.person_id", "SELECT 1")
+    database, event = grouped(sqlite_place, change, setup)
+    assert values(database, "SELECT note FROM person") == ["new"] * 3
+    assert event.rows_rewritten == 3
+
+
+def test_an_index_under_a_name_that_changed_in_the_group_is_seen(sqlite_place: Place):
+    setup = """
+CREATE TABLE person (id INTEGER PRIMARY KEY, a TEXT, b INT);
+CREATE INDEX some ON person (b) WHERE a < '6';
+CREATE INDEX text_in_quotes ON person ('b');
+INSERT INTO person VALUES (1, '5', 1), (2, '50', 1), (3, '7', 1);
+"""
+
+    def change(person: Any) -> None:
+        person.rename_column("a", "z")
+        person.rename_column("b", "y")
+        person.alter_column_type("z", IntegerField(null=True))
+        person.alter_column_type("y", TextField(null=True))
+
+    database, event = grouped(sqlite_place, change, setup)
+    assert event.strategy == "rebuild"
+    query = "SELECT id FROM person {} WHERE z < '6' AND y = '1'"
+    assert values(database, query.format("INDEXED BY some")) == values(database, query.format("NOT INDEXED")) == [1]
+    assert {index.name: index.columns for index in database.get_indexes("person")} == {
+        "some": ["y"], "text_in_quotes": ["y"],
+    }  # fmt: skip
+
+
+def test_a_column_that_is_renamed_and_dropped_in_a_group_is_looked_for_under_its_old_name(sqlite_place: Place):
+    def up(m: Migrator) -> None:
+        with m.alter_table("person") as person:
+            person.rename_column("town", "city")
+            person.drop_column("city", cascade=True)
+            person.add_column_default("age", 1)
+
+    setup = SETUP.replace("CREATE INDEX by_age_and_town ON person (age, town DESC) WHERE age > 1;\n", "")
+    watched = setup + "CREATE TRIGGER watch AFTER UPDATE OF town ON person BEGIN SELECT 1; END;\n"
+    assert "trigger watch" in refused(sqlite_place, up, watched).problem
+
+
+def test_a_rowid_keeps_its_value_when_a_column_takes_its_name(sqlite_place: Place):
+    setup = """
+CREATE TABLE person (a TEXT);
+INSERT INTO person (rowid, a) VALUES (10, 'x'), (20, 'y');
+"""
+
+    def change(person: Any) -> None:
+        person.add_column("rowid", IntegerField(null=True))
+        person.add_column_default("a", "k")
+
+    database, _ = grouped(sqlite_place, change, setup)
+    assert values(database, "SELECT _rowid_, a FROM person") == [(10, "x"), (20, "y")]
+
+
+def test_a_function_is_called_once_for_a_row_also_where_its_foreign_key_is_checked(sqlite_place: Place):
+    called = []
+
+    def city() -> int:
+        called.append(1)
+        return len(called)
+
+    setup = SETUP + "INSERT INTO city VALUES (3, 'Bonn');\n"
+
+    def change(person: Any) -> None:
+        person.add_column("city_id", ForeignKeyField(reference("city"), default=city))
+        person.add_column_default("town", 1)
+
+    database, event = grouped(sqlite_place, change, setup)
+    assert event.strategy == "rebuild"
+    assert values(database, "SELECT city_id FROM person ORDER BY id") == [1, 2, 3]
+    assert len(called) == 3
+
+
 def test_a_group_that_need_not_rewrite_does_not(sqlite_place: Place):
     def change(person: Any) -> None:
         person.drop_not_null("email")
@@ -838,6 +917,93 @@ CREATE INDEX by_c ON t (c);
     database = opened(sqlite_place, up, setup=setup)
     database.register_models([])
     assert [index.name for index in database.get_indexes("t")] == ["by_c"]
+
+
+@pytest.mark.parametrize(
+    "hiding", ["CREATE TEMP VIEW person AS SELECT * FROM main.person WHERE 0", "CREATE TEMP TABLE person (a)"]
+)
+def test_a_temporary_table_or_view_of_the_same_name_is_not_taken_for_the_table(sqlite_place: Place, hiding: str):
+    for number, up in enumerate((
+        lambda m: m.add_not_null("person", "note"),
+        lambda m: m.drop_table("person"),
+        lambda m: m.add_index("person", ("note",)),
+        lambda m: m.add_column("person", "x", TextField(null=True)),
+    )):  # fmt: skip
+        place = Place(sqlite_place.kind, sqlite_place.url.replace("app.db", f"{number}.db"))
+        database = opened(place, up)
+        database.execute_sql(hiding)
+        with pytest.raises(MigrationFailed, match="hides the table"):
+            database.register_models([])
+        database.execute_sql(f"DROP {hiding.split()[2]} temp.person")
+        assert [column.name for column in database.get_columns("person")] == ["id", "email", "age", "note", "town"]
+        database.close()
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "CREATE TRIGGER put AFTER INSERT ON log BEGIN INSERT INTO free VALUES (1); END",
+        "CREATE VIEW both AS SELECT * FROM free UNION ALL SELECT 1",
+    ],
+)
+def test_a_column_that_would_break_a_view_or_trigger_is_not_added(sqlite_place: Place, user: str):
+    error = refused(sqlite_place, lambda m: m.add_column("free", "x", TextField(null=True)), SETUP + user + ";\n")
+    assert ("trigger put" if "TRIGGER" in user else "view both") in error.problem
+
+
+def test_what_would_not_follow_a_rename_is_named(sqlite_place: Place):
+    setup = SETUP + (
+        "CREATE VIEW every AS SELECT * FROM person;\n"
+        "CREATE TRIGGER watch INSTEAD OF UPDATE OF town ON every BEGIN SELECT 1; END;\n"
+    )
+    assert "trigger watch" in refused(sqlite_place, lambda m: m.rename_column("person", "town", "city"), setup).problem
+
+
+def test_an_external_index_is_not_left_without_its_content(sqlite_place: Place):
+    setup = SETUP + "CREATE VIRTUAL TABLE found USING fts5(email, content='person', content_rowid='id');\n"
+    for number, up in enumerate((
+        lambda m: m.rename_table("person", "people"),
+        lambda m: m.rename_column("person", "email", "mail"),
+        lambda m: m.drop_column("person", "email", cascade=True),
+    )):  # fmt: skip
+        place = Place(sqlite_place.kind, sqlite_place.url.replace("app.db", f"{number}.db"))
+        assert "table found" in refused(place, up, setup).problem
+
+
+def test_rows_that_violated_a_check_before_do_not_block_another_change(sqlite_place: Place):
+    setup = """
+CREATE TABLE t (a INT CHECK (a > 0), b INT);
+PRAGMA ignore_check_constraints = 1;
+INSERT INTO t VALUES (-1, 5), (2, 6);
+PRAGMA ignore_check_constraints = 0;
+"""
+    database = opened(sqlite_place, lambda m: m.add_column_default("t", "b", 1), setup=setup)
+    database.register_models([])
+    assert values(database, "SELECT a, b FROM t") == [(-1, 5), (2, 6)]
+
+
+def test_names_in_double_quotes_that_mean_something_else_are_no_matter(sqlite_place: Place):
+    setup = SETUP.replace("UPDATE person SET note = 'has a pet' WHERE id = new.person_id", "SELECT 1") + (
+        'CREATE TABLE other ("note" TEXT);\n'
+        'CREATE VIEW named AS SELECT "o"."note" AS "note" FROM person JOIN other AS "o";\n'
+        'CREATE TRIGGER puts AFTER DELETE ON person BEGIN INSERT INTO "other" ("note") VALUES (\'x\'); END;\n'
+        'CREATE TRIGGER sets AFTER DELETE ON person BEGIN UPDATE "other" SET "note" = 1; END;\n'
+    )
+    database = opened(sqlite_place, lambda m: m.drop_column("person", "note", cascade=True), setup=setup)
+    database.register_models([])
+    assert "note" not in [column.name for column in database.get_columns("person")]
+
+
+def test_an_infinite_default_is_a_number(sqlite_place: Place):
+    def up(m: Migrator) -> None:
+        m.add_column("free", "most", FloatField(default=float("inf")))
+        m.add_column_default("free", "number", float("-inf"))
+
+    database = opened(sqlite_place, up)
+    database.register_models([])
+    database.execute_sql("INSERT INTO free (most) VALUES (1)")
+    assert values(database, "SELECT most FROM free") == [float("inf")] * 2 + [1.0]
+    assert values(database, "SELECT number FROM free WHERE most = 1") == [float("-inf")]
 
 
 def test_a_table_that_a_view_needs_is_not_dropped(sqlite_place: Place):

@@ -146,6 +146,38 @@ def test_in_migration_context_several_operations_are_one_transaction(database: S
     assert database.pragma("foreign_keys") == 1
 
 
+@pytest.mark.parametrize("keys", [0, 1])
+def test_in_a_transaction_a_parent_is_not_dropped_with_its_children(database: SqliteDatabase, keys: int):
+    """DROP TABLE with foreign keys on deletes what refers to its rows, ON DELETE CASCADE."""
+    database.pragma("foreign_keys", keys)
+    migrator = SqliteMigrator(database)
+    with database.atomic() as transaction:
+        operation = migrator.drop_table("user")
+        if keys:
+            with pytest.raises(UnsupportedOperation, match="delete the rows"):
+                migrate(operation)
+        else:
+            migrate(operation)
+        assert posts(database) == 3
+        transaction.rollback()
+    database.pragma("foreign_keys", 1)
+    with pytest.raises(IntegrityCheckFailed):
+        migrate(migrator.drop_table("user", schema="main"))
+    assert posts(database) == 3
+
+
+def test_what_a_foreign_key_refers_to_stays_unique(database: SqliteDatabase):
+    migrator = SqliteMigrator(database)
+    migrate(migrator.add_index("user", ("nick",), unique=True, name="one"))
+    database.execute_sql("CREATE TABLE fan (nick TEXT REFERENCES user (nick))")
+    before = state(database)
+    with pytest.raises(UnsupportedOperation, match="fan"):
+        migrate(migrator.drop_index("user", "one"))
+    with pytest.raises(UnsupportedOperation, match="no index one on post"):
+        migrate(migrator.drop_index("post", "one"))
+    assert state(database) == before
+
+
 def test_rows_that_would_refer_to_nothing_are_rolled_back_and_shown(database: SqliteDatabase):
     migrator = SqliteMigrator(database)
     before = state(database)
@@ -186,11 +218,14 @@ def test_a_group_is_all_or_nothing_and_of_one_table(database: SqliteDatabase):
             )
         )
     assert state(database) == before
-    for other in (migrator.drop_not_null("post", "user_id"), migrator.drop_column("user", "nick", legacy=True), "nick"):
+    for other in (
+        migrator.drop_not_null("post", "user_id"),
+        migrator.drop_column("user", "nick", legacy=True),
+        migrator.rename_table("user", "person"),
+        "nick",
+    ):
         with pytest.raises(ConfigurationError, match="operations of that table only"):
             migrator.alter_table("user", other)
-    with pytest.raises(UnsupportedOperation, match="no change of one table"):
-        migrate(migrator.alter_table("", migrator.rename_table("user", "person")))
     migrate(
         migrator.alter_table(
             "User",

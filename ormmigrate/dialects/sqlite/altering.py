@@ -167,6 +167,8 @@ def make(database: Database, there: Sequence[Dependent]) -> None:
     """Make views and triggers from their texts."""
     for one in there:
         text = one.text
+        if one.is_temporary and one in dependents(database):
+            continue  # of a table of the same name in an attached database
         if one.is_temporary:
             # The text that is kept does not say so.
             text = f"CREATE TEMP {text[len('CREATE ') :]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,9 +13,9 @@ from ormmigrate.dialects.engine import declares_default
 from ormmigrate.dialects.sqlite import constraining, drafts, sought, words
 from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
 from ormmigrate.dialects.sqlite.refusals import Refused
-from ormmigrate.dialects.sqlite.tables import find
+from ormmigrate.dialects.sqlite.tables import Index, find
 from ormmigrate.dialects.sqlite.tokens import quoted
-from ormmigrate.dialects.sqlite.using import stands_alone
+from ormmigrate.dialects.sqlite.using import uses_of
 from ormmigrate.operations import (
     AddColumn,
     AddColumnDefault,
@@ -54,11 +55,12 @@ def ready(operation: AddColumn) -> Field:
     return field
 
 
-def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack) -> Draft:
+def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack, indexes: Sequence[Index]) -> Draft:
     """What an operation makes of a draft.
 
     Args:
         stack: keeps what the draft needs while it is put into force.
+        indexes: those of the table, with the names that columns have in the draft.
     """
     match operation:
         case AddColumn():
@@ -75,7 +77,7 @@ def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack) 
             _refuse_cast(operation)
             field = ddl.prepared(operation.field, operation.table, operation.column)
             type_ = words.type_words(database, field)
-            alone = stands_alone(database, draft, draft.column(operation.column).name)
+            alone = not uses_of(database, draft, draft.column(operation.column).name, indexes)
             return drafts.alter_column_type(draft, operation.column, type_, field.collation, stands_alone=alone)
         case AddNotNull():
             return drafts.add_not_null(draft, operation.column)
@@ -108,11 +110,17 @@ def _foreign_key(database: Database, operation: AddForeignKeyConstraint) -> str:
         raise Refused("A foreign key of SQLite stays in its database.", "leave rel_schema= out.")
     target = find(database, operation.rel)
     column = draft_of(target).column(operation.rel_column).name
-    name = operation.constraint_name or f"fk_{operation.table}_{operation.column}_refs_{operation.rel}"
     parts = [f"FOREIGN KEY ({quoted(operation.column)}) REFERENCES {target.quoted} ({quoted(column)})"]
     parts += [f"ON DELETE {operation.on_delete}"] if operation.on_delete else []
     parts += [f"ON UPDATE {operation.on_update}"] if operation.on_update else []
-    return words.constraint_words(database, constraint_name(name), " ".join(parts))
+    return words.constraint_words(database, _key_name(operation), " ".join(parts))
+
+
+def _key_name(operation: AddForeignKeyConstraint) -> str:
+    """As playhouse names it."""
+    return constraint_name(
+        operation.constraint_name or f"fk_{operation.table}_{operation.column}_refs_{operation.rel}"
+    )  # fmt: skip
 
 
 def _sought(database: Database, operation: DropConstraint | DropForeignKeyConstraint) -> constraining.Sought:
@@ -120,8 +128,10 @@ def _sought(database: Database, operation: DropConstraint | DropForeignKeyConstr
     table = operation.table
     if isinstance(operation, DropForeignKeyConstraint):
         advice = f"name it: migrator.drop_constraint({table!r}, ...)."
-        kinds = ("FOREIGN KEY",)
-        return constraining.Sought(sought.key_of(operation.column), f"foreign key of {operation.column}", advice, kinds)
+        kinds, fits = ("FOREIGN KEY",), sought.key_of(operation.column)
+        if operation.replaces is not None:
+            fits = sought.key_called(operation.column, _key_name(operation.replaces))
+        return constraining.Sought(fits, f"foreign key of {operation.column}", advice, kinds)
     if operation.name is None and not operation.columns:
         raise Refused(
             "It says neither the name of a constraint nor its columns.",

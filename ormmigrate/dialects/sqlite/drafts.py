@@ -82,7 +82,7 @@ class Draft:
 
     @property
     def is_changed(self) -> bool:
-        return self.text != self.table.text
+        return self.text != self.table.text or self.writes_rows  # a column may go and come again
 
     def column(self, name: str) -> Column:
         """The column of that name.
@@ -148,6 +148,7 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
         check_names(replace(draft, columns=columns), demand.expression)
     if value is not None:
         demands.append(Demand("NOT NULL", (name,)))
+    if value is not None or added.default is not None:
         demands += [key_demand(key) for key in column.of_kind("FOREIGN KEY")]
     return replace(
         draft,
@@ -284,7 +285,7 @@ def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None
     definition = draft.definition
     _check_type(definition, type_)
     text = edits.set_type(definition, definition.column(name), type_)
-    collates = collation is not None and folded(collation) != folded(_collation_of(definition, name))
+    collates = collation is not None and folded(collation) != folded(collation_of(definition, name))
     if collates:
         text = edits.set_collation(read_table(text), read_table(text).column(name), collation or "")
     converts = affinity(column.type) != affinity(type_)
@@ -302,9 +303,10 @@ def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None
     )
 
 
-def _collation_of(definition: TableDefinition, column: str) -> str:
+def collation_of(definition: TableDefinition, column: str) -> str:
+    """The collation that a column names, in capitals."""
     there = definition.column(column).of_kind("COLLATE")
-    return unquoted(definition.inner_of(there[-1])) if there else "BINARY"
+    return folded(unquoted(definition.inner_of(there[-1]))).upper() if there else "BINARY"
 
 
 def _check_type(definition: TableDefinition, type_: str) -> None:

@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, names_in
+from ormmigrate.dialects.sqlite.definition import ColumnDefinition, Constraint, TableDefinition, names_in, names_listed
 from ormmigrate.dialects.sqlite.reading import read_table
-from ormmigrate.dialects.sqlite.tokens import COMMENT, NAME, WORD, folded, quoted, significant, tokenize, unquoted
+from ormmigrate.dialects.sqlite.tokens import (
+    COMMENT,
+    NAME,
+    STRING,
+    WORD,
+    folded,
+    quoted,
+    significant,
+    tokenize,
+    unquoted,
+)
 
 Splice = tuple[int, int, str]
 
@@ -52,23 +62,27 @@ def rename_column(definition: TableDefinition, column: ColumnDefinition, new_nam
     new = quoted(new_name)
     splices = [(column.start, column.name_end, new)]
     for constraint in definition.all_constraints:
-        spans = [constraint.listed]
-        if constraint.kind in ("CHECK", "GENERATED"):
-            spans.append(constraint.inner)
+        lists = [constraint.listed]
         if constraint.target is not None and folded(constraint.target) == folded(definition.name):
-            spans.append(constraint.target_listed)
-        for start, end in spans:
-            splices += [
-                (token.start, token.end, new)
-                for token in names_in(definition.text[start:end], start)
-                if folded(unquoted(token.text)) == folded(column.name)
-            ]
+            lists.append(constraint.target_listed)
+        named = [token for start, end in lists for token in names_listed(definition.text[start:end], start)]
+        if constraint.kind in ("CHECK", "GENERATED"):
+            start, end = constraint.inner
+            named += names_in(definition.text[start:end], start)
+        splices += [
+            (token.start, token.end, new) for token in named if folded(unquoted(token.text)) == folded(column.name)
+        ]
     return spliced(definition.text, splices)
 
 
 def rename_in_index(text: str, name: str, new_name: str) -> str:
     """CREATE INDEX with another name for a column, in its list, in expressions and in WHERE."""
     start = index_body(text)
+    named = [token for token in names_listed(text[start + 1 :], start + 1) if token.kind == STRING]
+    text = spliced(
+        text,
+        [(one.start, one.end, quoted(name)) for one in named if folded(unquoted(one.text)) == folded(name)],
+    )
     return text[:start] + rename_in_expression(text[start:], name, new_name)
 
 

@@ -22,15 +22,25 @@ from ormmigrate.dialects.sqlite.definition import own_constraints
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.drafting import constraint, drafted, is_filled, ready
 from ormmigrate.dialects.sqlite.drafts import Demand, Draft, draft_of
-from ormmigrate.dialects.sqlite.findings import check_rows
+from ormmigrate.dialects.sqlite.findings import check_rows, keys_fitting
 from ormmigrate.dialects.sqlite.grouping import run_group
 from ormmigrate.dialects.sqlite.index_names import carry_over
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, NotAsMeant, Strategies, tried, undoable
-from ormmigrate.dialects.sqlite.tables import Index, Table, columns_of, find, indexes_of, names_of, not_there
+from ormmigrate.dialects.sqlite.tables import (
+    Index,
+    Table,
+    columns_of,
+    find,
+    indexes_of,
+    names_of,
+    not_there,
+    read,
+    statistics_tables,
+)
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
-from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
+from ormmigrate.dialects.sqlite.using import refuse_left_behind, refuse_used, unbroken
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
     AddColumn,
@@ -107,14 +117,15 @@ class SqliteEngine(Engine):
     def drop_table(self, operation: DropTable) -> Outcome:
         if operation.cascade:
             raise self.unsupported(operation, "SQLite has no DROP TABLE ... CASCADE.", "drop what depends on it first.")
-        if not operation.safe and not self.dialect.has_table(self.database, operation.table):
-            find(self.database, operation.table)
+        if not operation.safe or self.dialect.has_table(self.database, operation.table):
+            self.ways.refuse_keys(_existing(self.database, operation.table))
         with undoable(self.database), unbroken(self.database, f"without the table {operation.table}"):
             super().drop_table(operation)
         return Outcome(NATIVE)
 
     def create_table(self, operation: CreateTable) -> Outcome:
-        return replace(super().create_table(operation), strategy=NATIVE)
+        with undoable(self.database):
+            return replace(super().create_table(operation), strategy=NATIVE)
 
     def rename_table(self, operation: RenameTable) -> Outcome:
         table = find(self.database, operation.table)
@@ -123,11 +134,14 @@ class SqliteEngine(Engine):
         if not is_same and folded(new) in map(folded, names_of(self.database, "table", "view", "index")):
             raise Refused(f"There is a table, view or index {new} already.", "drop or rename that one first.")
         indexes = indexes_of(self.database, old)
+        refuse_left_behind(self.database, old, None)
         with undoable(self.database):
             # SQLite finds the new name taken if it is the old one in another case.
             steps = [unused_name(self.database, SPARE_TABLE), new] if is_same else [new]
             for source, target in zip([old, *steps], steps):
                 self._native(f"ALTER TABLE {quoted(source)} RENAME TO {quoted(target)}")
+            for statistics in statistics_tables(self.database):
+                self.database.execute_sql(f"UPDATE {statistics} SET tbl = ? WHERE tbl = ? COLLATE NOCASE", (new, old))
             self.carry_names(old, indexes, new)
         return Outcome(NATIVE)
 
@@ -139,6 +153,10 @@ class SqliteEngine(Engine):
     # -- columns ----------------------------------------------------------------------------
 
     def add_column(self, operation: AddColumn) -> Outcome:
+        with unbroken(self.database, f"with {operation.table}.{operation.column}"):
+            return self._add_column(operation)
+
+    def _add_column(self, operation: AddColumn) -> Outcome:
         field = ready(operation)
         indexes = column_indexes(operation.table, operation.column, field)
         if not indexes:
@@ -153,9 +171,12 @@ class SqliteEngine(Engine):
         """Add a column by SQLite's own ALTER; None where that is not enough or fails, and why is to be found."""
         if NATIVE not in self.ways.allowed or is_filled(operation, field):
             return None
+        find(self.database, operation.table)
         definition = words.column_words(self.database, field)
         alone = read_table(f"CREATE TABLE t ({definition})")
-        if not drafts.can_be_appended(alone, alone.columns[0]):
+        column = alone.columns[0]
+        refers = column.of_kind("FOREIGN KEY") and column.of_kind("DEFAULT")  # rows have to be looked at
+        if refers or not drafts.can_be_appended(alone, column):
             return None
         try:
             with undoable(self.database):
@@ -171,7 +192,9 @@ class SqliteEngine(Engine):
 
     def rename_column(self, operation: RenameColumn) -> Outcome:
         table = find(self.database, operation.table)
-        meant = drafts.rename_column(draft_of(table), operation.column, operation.new_name)
+        draft = draft_of(table)
+        meant = drafts.rename_column(draft, operation.column, operation.new_name)
+        refuse_left_behind(self.database, table.name, draft.column(operation.column).name)
         indexes = indexes_of(self.database, table.name)
         with undoable(self.database):
             old, new = quoted(operation.column), quoted(operation.new_name)
@@ -233,10 +256,11 @@ class SqliteEngine(Engine):
                 "leave using= and nulls_distinct= out.",
             )
         # It takes a name in double quotes that is no column for a text, and would index that.
-        columns = columns_of(self.database, operation.table)
-        table = Table(operation.table, "", columns) if columns else find(self.database, operation.table)
-        draft = Draft(table, "", columns, {})
+        table = find(self.database, operation.table)
+        draft = Draft(table, table.text, table.columns, {})
         names = tuple(draft.column(name).name for name in operation.columns)
+        if operation.where is not None:
+            drafts.check_names(draft, words.rendered(self.database, operation.where))
         try:
             super().add_index(operation)
         except IntegrityError:
@@ -251,10 +275,11 @@ class SqliteEngine(Engine):
         return Outcome(NATIVE)
 
     def drop_index(self, operation: DropIndex) -> Outcome:
-        there = names_of(self.database, "index")
+        there = [index.name for index in indexes_of(self.database, operation.table)]
         if folded(operation.index) not in map(folded, there):
-            raise not_there("index", operation.index, there)
-        super().drop_index(operation)
+            raise not_there("index", operation.index, there, f"on {operation.table}")
+        with undoable(self.database), keys_fitting(self.database, operation.table):
+            super().drop_index(operation)
         return Outcome(NATIVE)
 
     def add_constraint(self, operation: AddConstraint) -> Outcome:
@@ -264,7 +289,8 @@ class SqliteEngine(Engine):
         return self._alter(operation)
 
     def drop_constraint(self, operation: DropConstraint) -> Outcome:
-        return self._alter(operation, f"DROP CONSTRAINT {quoted(operation.name)}" if operation.name else None)
+        with undoable(self.database), keys_fitting(self.database, operation.table):
+            return self._alter(operation, f"DROP CONSTRAINT {quoted(operation.name)}" if operation.name else None)
 
     def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> Outcome:
         return self._alter(operation)
@@ -282,11 +308,24 @@ class SqliteEngine(Engine):
             native: what SQLite 3.53 and later say behind ALTER TABLE for it.
         """
         with ExitStack() as stack:
-            draft = drafted(self.database, draft_of(find(self.database, operation.table)), operation, stack)
+            table = find(self.database, operation.table)
+            indexes = indexes_of(self.database, table.name) if isinstance(operation, AlterColumnType) else []
+            draft = drafted(self.database, draft_of(table), operation, stack, indexes)
             has_native = native is not None and self.database.server_version >= NATIVE_CONSTRAINTS
             is_key = any(demand.kind == "FOREIGN KEY" for demand in draft.demands)
             is_native = has_native and not draft.must_rewrite and not is_key
             return self.ways.put_in_force(draft, f"ALTER TABLE {draft.table.quoted} {native}" if is_native else None)
+
+
+def _existing(database: Database, name: str) -> str:
+    """The name of a table as it is stored; a virtual table may be dropped as well.
+
+    Raises:
+        Refused: there is none.
+    """
+    table = read(database, name)
+    is_virtual = table is not None and table.text.upper().startswith("CREATE VIRTUAL")
+    return table.name if table is not None and is_virtual else find(database, name).name
 
 
 def _is_constrained(table: Table, column: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from peewee import Database
 
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft, affinity
+from ormmigrate.dialects.sqlite.dependents import referring_keys
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, affinity, collation_of
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Table, ask, indexes_of, read
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
@@ -92,10 +94,8 @@ def _check_key(database: Database, draft: Draft, demand: Demand, source: str) ->
     given = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in demand.columns)
     where = given
     if parent is not None:
-        keys = demand.target_columns or tuple(
-            column.name for column in sorted(parent.columns, key=lambda column: column.key) if column.key
-        )
-        _check_is_unique(database, parent, keys)
+        keys = demand.target_columns or _primary_key(parent)
+        _check_is_unique(database, parent, keys, demand.columns)
         pairs = [_referring(parent, key, draft, name) for key, name in zip(keys, demand.columns)]
         where = f"{given} AND NOT EXISTS (SELECT 1 FROM {parent.quoted} AS parent WHERE {' AND '.join(pairs)})"
     source = f"{source} AS child"
@@ -121,14 +121,60 @@ def _referring(parent: Table, key: str, draft: Draft, name: str) -> str:
     return f"parent.{quoted(key)} = {'' if is_same else '+'}child.{quoted(name)}"
 
 
-def _check_is_unique(database: Database, parent: Table, keys: Sequence[str]) -> None:
-    wanted = {folded(key) for key in keys}
-    if wanted == {folded(column.name) for column in parent.columns if column.key}:
-        return
+@contextmanager
+def keys_fitting(database: Database, table: str) -> Iterator[None]:
+    """Refuse what leaves a foreign key of another table without the unique columns that it refers to.
+
+    Raises:
+        Refused: which.
+    """
+    before = _unfit_keys(database, table)
+    yield
+    lost = [name for name in _unfit_keys(database, table) if name not in before]
+    if lost:
+        raise Refused(
+            f"The foreign key {'; '.join(lost)} refers to these columns, and they would not be unique any more.",
+            "drop the foreign key first: migrator.drop_foreign_key_constraint(...).",
+        )
+
+
+def _unfit_keys(database: Database, table: str) -> list[str]:
+    parent = read(database, table)
+    found = []
+    for child, columns, targets in referring_keys(database, table) if parent is not None else ():
+        keys = [target for target in targets if target is not None] or _primary_key(parent)
+        if parent is not None and not _is_unique(database, parent, keys):
+            found.append(f"{child} ({', '.join(columns)})")
+    return found
+
+
+def _primary_key(table: Table | None) -> list[str]:
+    columns = [] if table is None else sorted(table.columns, key=lambda column: column.key)
+    return [column.name for column in columns if column.key]
+
+
+def _is_unique(database: Database, parent: Table, keys: Sequence[str]) -> bool:
+    """Whether a foreign key may refer to columns: the primary key, or those of a unique index of all rows with the
+    collations of the table (sqlite.org/foreignkeys.html#fk_indexes)."""
+    wanted = {folded(key): collation_of(parent.definition, key) for key in keys}
+    if set(wanted) == set(map(folded, _primary_key(parent))):
+        return True
     for index in indexes_of(database, parent.name):
-        covered = {folded(name) for name in index.columns if name is not None}
-        if index.is_unique and not index.is_partial and covered == wanted and None not in index.columns:
-            return
+        if index.is_unique and not index.is_partial and None not in index.columns:
+            covered = {folded(name or ""): collation for name, collation in zip(index.columns, index.collations)}
+            if covered == wanted:
+                return True
+    return False
+
+
+def _check_is_unique(database: Database, parent: Table, keys: Sequence[str], columns: Sequence[str]) -> None:
+    if len(keys) != len(columns):
+        raise Refused(
+            f"A foreign key of {len(columns)} columns cannot refer to {parent.name} ({', '.join(keys)}).",
+            "name as many columns on both sides.",
+        )
+    if _is_unique(database, parent, keys):
+        return
     raise Refused(
         f"A foreign key cannot refer to {parent.name} ({', '.join(keys)}), which is not unique.",
         "refer to its primary key, or make it unique first: "

@@ -10,6 +10,7 @@ from ormmigrate.dialects.engine import Outcome, column_indexes
 from ormmigrate.dialects.sqlite.drafting import drafted
 from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
 from ormmigrate.dialects.sqlite.edits import rename_in_index
+from ormmigrate.dialects.sqlite.findings import keys_fitting
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, undoable
 from ormmigrate.dialects.sqlite.tables import Index, find, indexes_of, not_there
@@ -77,7 +78,7 @@ class _Group:
         elif isinstance(change, DropIndex):
             there = [index.name for index in self.indexes]
             if folded(change.index) not in map(folded, there):
-                raise not_there("index", change.index, there)
+                raise not_there("index", change.index, there, f"on {change.table}")
             self._drop_index(change.index)
         else:
             self._change(change)
@@ -91,7 +92,7 @@ class _Group:
             # Values go through each type in turn: to REAL and on to TEXT, 1 becomes '1.0'.
             self.in_turn = self.in_turn or folded(change.column) in self.altered
             self.altered.add(folded(change.column))
-        after = drafted(self.engine.database, replace(self.draft, must_rewrite=False), change, self.stack)
+        after = drafted(self.engine.database, replace(self.draft, must_rewrite=False), change, self.stack, self.indexes)
         written = (after.must_rewrite, after.filled, after.converted)
         if after.writes_rows and written != (False, self.draft.filled, self.draft.converted):
             self.rewriting.append(change)
@@ -109,7 +110,7 @@ class _Group:
         self.added.append(change)
         names = ", ".join(map(quoted, change.columns))
         text = f"CREATE INDEX {quoted(change.index)} ON {quoted(change.table)} ({names})"
-        self.indexes.append(Index(change.index, change.unique, "c", change.where is not None, change.columns, text))
+        self.indexes.append(Index(change.index, change.unique, "c", change.where is not None, change.columns, (), text))
 
     def _drop_index(self, name: str) -> None:
         pending = [index for index in self.added if folded(index.index) == folded(name)]
@@ -122,6 +123,8 @@ class _Group:
         def renamed(name: str | None) -> str | None:
             return new if name is not None and folded(name) == folded(old) else name
 
+        # The WHERE of an index to come is peewee's, and says the old name.
+        self.in_turn = self.in_turn or any(index.where is not None for index in self.added)
         self.indexes = [
             replace(
                 index,
@@ -137,7 +140,7 @@ class _Group:
     def run(self) -> Outcome:
         """Put the draft into force, and the indexes behind it."""
         engine, table = self.engine, self.draft.table.name
-        with undoable(engine.database):
+        with undoable(engine.database), keys_fitting(engine.database, table):
             for name in self.dropped:
                 engine.database.execute_sql(f"DROP INDEX {quoted(name)}")
             with unbroken(engine.database, f"without {', '.join(self.dropped_columns) or 'what is changed'}"):

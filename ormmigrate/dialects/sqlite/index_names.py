@@ -16,9 +16,7 @@ from ormmigrate.operations import index_name
 def conventional(table: str, columns: Sequence[str | None]) -> list[str]:
     """The names that peewee gives an index: by the table, and by the model, whose name has no underscores."""
     names = [name for name in columns if name is not None]
-    if len(names) != len(columns):
-        return []
-    return [index_name(prefix, names) for prefix in dict.fromkeys((table, table.replace("_", "")))]
+    return [index_name(prefix, names) for prefix in (table, table.replace("_", ""))] if names == list(columns) else []
 
 
 def carry_over(
@@ -36,9 +34,10 @@ def carry_over(
         after = there.get(index.name)
         if after is None or after.text is None:
             continue
-        if folded(index.name) not in map(folded, conventional(was, index.columns)):
+        former = [folded(name) for name in conventional(was, index.columns)]
+        if folded(index.name) not in former:
             continue
-        name = conventional(now, after.columns)[0]
+        name = conventional(now, after.columns)[former.index(folded(index.name))]
         if folded(name) == folded(index.name) or folded(name) in map(
             folded, names_of(database, "table", "view", "index", "trigger")
         ):

@@ -43,6 +43,8 @@ from ormmigrate.operations import (
 LOCK_TIMEOUT_S = 60.0
 #: What may leave a key that refers to what is not there, or is not unique.
 DROPS = (DropTable, DropConstraint, DropIndex)
+#: What cannot stand in a group of changes of one table.
+OF_WHOLE_TABLES = (DropTable, RenameTable, AlterTable)
 
 
 class _Refused(UnsupportedOperation, ValueError):
@@ -192,7 +194,11 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
         """Several changes of one table, at the price of one rewrite at most; all of them or none."""
         for one in operations:
             value = one.value if isinstance(one, LazyOperation) else None
-            if value is None or folded(str(getattr(value, "table", ""))) != folded(table):
+            if (
+                value is None
+                or isinstance(value, OF_WHOLE_TABLES)
+                or folded(str(getattr(value, "table", ""))) != folded(table)
+            ):
                 raise ConfigurationError(
                     f"alter_table({table!r}) was given: {value.describe() if value else one!r}.",
                     "give it operations of that table only, made by this migrator (and no legacy=True).",
@@ -202,7 +208,7 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
     def drop_table(
         self, table: str, safe: bool = False, cascade: bool = False, schema: str | None = None
     ) -> playhouse.Operation:  # fmt: skip
-        if schema is not None:
+        if schema not in (None, "main"):
             # A table of an attached database: nothing else here reaches there.
             return super().drop_table(table, safe=safe, cascade=cascade, schema=schema)
         return self._lazy(DropTable(table, safe, cascade))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, NoReturn
 
 from peewee import Database, DatabaseError, IntegrityError, OperationalError
 
@@ -80,7 +81,8 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
         if index.text is not None:
             database.execute_sql(index.text)
     there = indexes_of(database, table.name)
-    lost = [index.name for index in indexes if index.text is not None and index not in there]
+    columns = {index.name: index.columns for index in there}
+    lost = [index.name for index in indexes if index.text is not None and columns[index.name] != index.columns]
     if lost:
         # A name in double quotes that is no column any more would be taken for a text.
         raise Refused(f"The rebuild would change the index {', '.join(lost)}.", "drop it first: migrator.drop_index().")
@@ -91,14 +93,43 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
 
 def _copy(database: Database, draft: Draft, new: str) -> int:
     pairs = _copied_columns(draft, _implicit_rowid(database, draft, new))
-    check_keys(database, draft, _as_query(draft, pairs))  # copying does not, with foreign keys off
+    # No order is asked for, so rows come in that of the old table: the new one is written from end to end.
+    statement = _insert(draft, new, pairs)
     try:
-        # No order is asked for, so rows come in that of the old table: the new one is written from end to end.
-        database.execute_sql(_insert(draft, new, pairs))
+        with pragma(database, "ignore_check_constraints", 0):
+            database.execute_sql(statement)
     except IntegrityError as error:
-        _explain_copy(database, draft, new, pairs, error)
-        raise
-    return int(ask(database, "SELECT changes()")[0][0])
+        if not _copy_old_violations(database, draft, new, statement):
+            _explain_copy(database, draft, new, pairs, error)
+    copied = int(ask(database, "SELECT changes()")[0][0])
+    check_keys(database, draft, quoted(new))  # copying does not, with foreign keys off
+    return copied
+
+
+def _copy_old_violations(database: Database, draft: Draft, new: str, statement: str) -> bool:
+    """Copy rows that violated a CHECK before, which must not block another change; False where there are more now."""
+    before = _violations(database, draft, draft.table.quoted)
+    if not any(before.values()):
+        return False
+    with pragma(database, "ignore_check_constraints", 1):
+        database.execute_sql(statement)
+    after = _violations(database, draft, quoted(new))
+    if all(number <= before.get(expression, 0) for expression, number in after.items()):
+        return True
+    database.execute_sql(f"DELETE FROM {quoted(new)}")
+    return False
+
+
+def _violations(database: Database, draft: Draft, table: str) -> dict[str, int]:
+    """How many rows violate each CHECK; without those of columns that the table has not."""
+    found = {}
+    for constraint in draft.definition.all_constraints:
+        if constraint.kind == "CHECK":
+            expression = draft.definition.inner_of(constraint)
+            with suppress(OperationalError):
+                query = f"SELECT count(*) FROM {table} AS {draft.table.quoted} WHERE NOT ({expression}\n)"
+                found[expression] = int(ask(database, query)[0][0])
+    return found
 
 
 def _as_query(draft: Draft, pairs: Sequence[tuple[str, str]]) -> str:
@@ -113,20 +144,22 @@ def _insert(draft: Draft, new: str, pairs: Sequence[tuple[str, str]]) -> str:
     return f"INSERT OR ABORT INTO {quoted(new)} ({targets}) SELECT {sources} FROM {draft.table.quoted}"
 
 
-def _implicit_rowid(database: Database, draft: Draft, new: str) -> str | None:
-    """A name of the rowid where it is no column: full-text indexes and the order of rows depend on it."""
-    rowid = rowid_of(draft.table)
-    if rowid is None or rowid in {folded(column.name) for column in draft.columns}:
+def _implicit_rowid(database: Database, draft: Draft, new: str) -> tuple[str, str] | None:
+    """The names of the rowid, new and old, where it is no column: full-text indexes and the order of rows depend
+    on it."""
+    there = rowid_of(draft.table)
+    rowid = rowid_of(replace(draft.table, text=draft.text, columns=draft.columns))
+    if there is None or rowid is None:
         return None
     # A key that has no index of its own is the rowid (sqlite.org/lang_createtable.html#rowid).
     has_key = any(column.key for column in draft.columns)
     is_alias = has_key and not any(index.origin == "pk" for index in indexes_of(database, new))
-    return None if is_alias else rowid
+    return None if is_alias else (rowid, there)
 
 
-def _copied_columns(draft: Draft, rowid: str | None) -> list[tuple[str, str]]:
+def _copied_columns(draft: Draft, rowid: tuple[str, str] | None) -> list[tuple[str, str]]:
     """What is inserted into and what it is given, in the order of the draft."""
-    pairs = [] if rowid is None else [(rowid, rowid)]
+    pairs = [] if rowid is None else [rowid]
     for column in draft.columns:
         key = folded(column.name)
         if key in draft.filled:
@@ -138,7 +171,7 @@ def _copied_columns(draft: Draft, rowid: str | None) -> list[tuple[str, str]]:
 
 def _explain_copy(
     database: Database, draft: Draft, new: str, pairs: Sequence[tuple[str, str]], error: DatabaseError
-) -> None:
+) -> NoReturn:
     """Say which rows do not fit the new table.
 
     Raises:
@@ -164,6 +197,11 @@ def _explain_copy(
                 findings=[f"the first such row: {described(names, shown[0])}"],
                 advice="change such rows first, or the new definition.",
             ) from error
+    raise IntegrityCheckFailed(
+        problem=f"A row of {table.name} does not fit the new definition: {str(error).replace(new, table.name)}.",
+        findings=(),
+        advice="change such rows first, or the new definition.",
+    ) from error
 
 
 def _keys_of(database: Database, table: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -173,7 +211,10 @@ def _keys_of(database: Database, table: str, keys: Sequence[str]) -> Iterator[tu
     while keys:
         marks = ", ".join("?" * len(keys))
         behind = f"WHERE ({names}) > ({marks})" if last is not None else ""
-        page = ask(database, f"SELECT {names} FROM {table} {behind} ORDER BY {names} LIMIT {PAGE}", *(last or ()))
+        try:
+            page = ask(database, f"SELECT {names} FROM {table} {behind} ORDER BY {names} LIMIT {PAGE}", *(last or ()))
+        except OperationalError:  # a key that is no text in its encoding
+            return
         yield from page
         if len(page) < PAGE:
             return

@@ -46,6 +46,17 @@ def key_of(column: str) -> Fits:
     return fits
 
 
+def key_called(column: str, name: str) -> Fits:
+    """The foreign key of that name; where none has it, that of the column."""
+
+    def fits(definition: TableDefinition, constraint: Constraint) -> bool:
+        if any(_is_called(one, name) for one in definition.all_constraints):
+            return _is_called(constraint, name)
+        return key_of(column)(definition, constraint)
+
+    return fits
+
+
 def _is_called(constraint: Constraint, name: str) -> bool:
     return constraint.name is not None and folded(constraint.name) == folded(name)
 

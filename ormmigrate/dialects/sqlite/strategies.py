@@ -108,6 +108,9 @@ class Strategies:
             except IntegrityError:
                 raise
             except DatabaseError as error:
+                if "table is locked" in str(error):
+                    advice = "read it to its end, or close it, first."
+                    raise Refused("A cursor still reads the table.", advice) from error
                 if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
                     raise
                 raise Refused(f"SQLite refuses: {error}.", "correct what the operation says.") from error

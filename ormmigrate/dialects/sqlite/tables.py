@@ -58,6 +58,7 @@ class Index:
     Attributes:
         origin: `c` for CREATE INDEX, `u` for UNIQUE, `pk` for PRIMARY KEY.
         columns: None for the rowid and for expressions.
+        collations: of each, in capitals.
         text: its CREATE INDEX; None for what belongs to a constraint.
     """
 
@@ -66,6 +67,7 @@ class Index:
     origin: str
     is_partial: bool
     columns: tuple[str | None, ...]
+    collations: tuple[str, ...]
     text: str | None
 
 
@@ -114,6 +116,11 @@ def find(database: Database, name: str) -> Table:
         Refused: there is none; the most similar name is said.
     """
     table = read(database, name)
+    if ask(database, "SELECT 1 FROM sqlite_temp_master WHERE type <> 'trigger' AND name = ? COLLATE NOCASE", name):
+        raise Refused(
+            f"A temporary table or view of this connection is called {name} too, and hides the table.",
+            "drop that one first, or migrate on another connection.",
+        )
     if table is None:
         if folded(name) in map(folded, names_of(database, "view")):
             raise Refused(f"{name} is a view.", "change it with migrator.sql('DROP VIEW ...') and a new one.")
@@ -123,10 +130,11 @@ def find(database: Database, name: str) -> Table:
     return table
 
 
-def not_there(kind: str, name: str, there: Sequence[str]) -> Refused:
+def not_there(kind: str, name: str, there: Sequence[str], where: str = "") -> Refused:
     """The refusal of a name that is not there, with the most similar one."""
     similar = nearest(name, there)
-    return Refused(f"There is no {kind} {name}.", f"did you mean {similar}?" if similar else "correct the name.")
+    place = f" {where}" if where else ""
+    return Refused(f"There is no {kind} {name}{place}.", f"did you mean {similar}?" if similar else "correct the name.")
 
 
 def text_of(database: Database, table: str) -> str:
@@ -161,8 +169,9 @@ def indexes_of(database: Database, table: str) -> list[Index]:
     found = []
     for name, text in ask(database, query, table):
         _, _, unique, origin, partial = listed[name]
-        keys = tuple(row[2] for row in ask(database, f"PRAGMA index_xinfo({quoted(name)})") if row[5])
-        found.append(Index(name, bool(unique), origin, bool(partial), keys, text))
+        keys = [row for row in ask(database, f"PRAGMA index_xinfo({quoted(name)})") if row[5]]
+        columns, collations = tuple(row[2] for row in keys), tuple(row[4].upper() for row in keys)
+        found.append(Index(name, bool(unique), origin, bool(partial), columns, collations, text))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -66,6 +67,8 @@ def value_words(database: Database, value: Any) -> str:
     """A value as a literal."""
     if isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, float) and value in (math.inf, -math.inf):
+        return "9e999" if value > 0 else "-9e999"
     if isinstance(value, str) and "\0" not in value:
         return literal(value)
     if isinstance(value, str):
