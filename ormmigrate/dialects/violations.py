@@ -39,10 +39,10 @@ def new_violations(before: Iterable[Violation], after: Iterable[Violation]) -> l
     What is left is matched by values alone with old violations whose tables are gone: they were renamed.
     """
     before, after = list(before), list(after)
-    left = Counter((old.table, old.parent, old.values) for old in before)
+    left = Counter(map(_key, before))
     unmatched = []
     for new in after:
-        key = (new.table, new.parent, new.values)
+        key = _key(new)
         if left[key]:
             left[key] -= 1
         else:
@@ -59,3 +59,8 @@ def new_violations(before: Iterable[Violation], after: Iterable[Violation]) -> l
         else:
             found.append(new)
     return found
+
+
+def _key(violation: Violation) -> tuple[str, str, tuple[str, ...]]:
+    """What a row is known by: a type that changes puts its values in quotes, or takes these away."""
+    return violation.table, violation.parent, tuple(value.strip("'") for value in violation.values)

@@ -292,15 +292,24 @@ def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None
     is_bound = definition.is_strict or column.key > 0 or column.is_generated
     # Whole numbers in a REAL column are stored as integers, and read as such under another type.
     in_place = converts and stands_alone and affinity(column.type) != "REAL" and not (is_bound or collates)
+    is_key = definition.is_strict and column.key > 0
     is_same = text == draft.text or (squeezed(column.type).upper() == squeezed(type_).upper() and not collates)
     rewrites = not is_same and not in_place and (converts or is_bound or collates)
     return replace(
         draft,
         text=text,
-        columns=draft.changing(column, type=type_),
+        columns=draft.changing(column, type=type_, not_null=_forbids(text, name, type_) if is_key else column.not_null),
         converted=draft.converted | {folded(column.name)} if in_place else draft.converted,
         must_rewrite=draft.must_rewrite or rewrites,
     )
+
+
+def _forbids(text: str, key: str, type_: str) -> bool:
+    """Whether a column of the primary key of a STRICT table forbids NULL: all do but the rowid."""
+    definition = read_table(text)
+    is_alone = all(len(one.columns) == 1 for one in definition.all_constraints if one.kind == "PRIMARY KEY")
+    is_rowid = definition.has_rowid and is_alone and folded(type_) == "integer"
+    return not is_rowid or bool(definition.column(key).of_kind("NOT NULL"))
 
 
 def collation_of(definition: TableDefinition, column: str) -> str:

@@ -13,6 +13,7 @@ from ormmigrate.dialects.sqlite.reading import read_table
 from ormmigrate.dialects.sqlite.tokens import (
     COMMENT,
     NAME,
+    SPACES,
     STRING,
     WORD,
     folded,
@@ -50,7 +51,7 @@ def drop_column(definition: TableDefinition, column: ColumnDefinition) -> str:
     is_last = column is definition.columns[-1]
     if comma is not None and comma.is_symbol(",") and not is_last:
         end = column.end + comma.end
-        while text[end : end + 1].isspace():
+        while text[end : end + 1] in SPACES:
             end += 1
         return spliced(text, [(column.start, end, "")])
     before = _comma_before(definition, column.start)
@@ -111,7 +112,7 @@ def set_collation(definition: TableDefinition, column: ColumnDefinition, collati
 
 def add_not_null(definition: TableDefinition, column: ColumnDefinition) -> str:
     # A column may say NULL, and would then say both.
-    end = _last_word(column)
+    end = _last_word(column, gone="NULL")
     return spliced(definition.text, [*_removals(definition, column, "NULL"), (end, end, " NOT NULL")])
 
 
@@ -136,9 +137,10 @@ def _append(definition: TableDefinition, column: ColumnDefinition, words: str) -
     return spliced(definition.text, [(end, end, f" {words}")])
 
 
-def _last_word(column: ColumnDefinition) -> int:
-    """Behind the last word of a column; ahead of a CONSTRAINT name that names nothing, lest it name what follows."""
-    ends = [constraint.end for constraint in column.constraints if constraint.kind != "NAME"]
+def _last_word(column: ColumnDefinition, gone: str = "NAME") -> int:
+    """Behind the last word of a column but for those that go; ahead of a CONSTRAINT name that names nothing, lest it
+    name what follows."""
+    ends = [constraint.end for constraint in column.constraints if constraint.kind not in ("NAME", gone)]
     return max([*ends, column.type_end, column.name_end])
 
 

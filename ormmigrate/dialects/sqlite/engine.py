@@ -120,7 +120,7 @@ class SqliteEngine(Engine):
         if not operation.safe or self.dialect.has_table(self.database, operation.table):
             self.ways.refuse_keys(_existing(self.database, operation.table))
         with undoable(self.database), unbroken(self.database, f"without the table {operation.table}"):
-            super().drop_table(operation)
+            self.database.execute_sql(f"DROP TABLE {'IF EXISTS ' if operation.safe else ''}{quoted(operation.table)}")
         return Outcome(NATIVE)
 
     def create_table(self, operation: CreateTable) -> Outcome:
@@ -261,8 +261,14 @@ class SqliteEngine(Engine):
         names = tuple(draft.column(name).name for name in operation.columns)
         if operation.where is not None:
             drafts.check_names(draft, words.rendered(self.database, operation.where))
+        unique = "UNIQUE " if operation.unique else ""
+        where = f" WHERE {words.rendered(self.database, operation.where)}" if operation.where is not None else ""
+        listed = ", ".join(map(quoted, operation.columns))
         try:
-            super().add_index(operation)
+            # playhouse takes a dot in a name for that of a schema.
+            self.database.execute_sql(
+                f"CREATE {unique}INDEX {quoted(operation.index)} ON {table.quoted} ({listed}){where}"
+            )
         except IntegrityError:
             if operation.where is None:
                 draft = replace(draft, demands=(Demand("UNIQUE", names),))
@@ -279,7 +285,7 @@ class SqliteEngine(Engine):
         if folded(operation.index) not in map(folded, there):
             raise not_there("index", operation.index, there, f"on {operation.table}")
         with undoable(self.database), keys_fitting(self.database, operation.table):
-            super().drop_index(operation)
+            self.database.execute_sql(f"DROP INDEX {quoted(operation.index)}")
         return Outcome(NATIVE)
 
     def add_constraint(self, operation: AddConstraint) -> Outcome:

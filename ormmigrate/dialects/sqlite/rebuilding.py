@@ -93,6 +93,7 @@ def rebuild(database: Database, draft: Draft, *, keeps_spelling: bool) -> int:
 
 def _copy(database: Database, draft: Draft, new: str) -> int:
     pairs = _copied_columns(draft, _implicit_rowid(database, draft, new))
+    _refuse_invented_keys(database, draft, new)
     # No order is asked for, so rows come in that of the old table: the new one is written from end to end.
     statement = _insert(draft, new, pairs)
     try:
@@ -104,6 +105,28 @@ def _copy(database: Database, draft: Draft, new: str) -> int:
     copied = int(ask(database, "SELECT changes()")[0][0])
     check_keys(database, draft, quoted(new))  # copying does not, with foreign keys off
     return copied
+
+
+def _refuse_invented_keys(database: Database, draft: Draft, new: str) -> None:
+    """A key that becomes the rowid is given a number where it is NULL.
+
+    Raises:
+        IntegrityCheckFailed
+    """
+    keys = [column for column in draft.columns if column.key]
+    for column in keys if len(keys) == 1 and not _has_key_index(database, new) else ():
+        number = ask(database, f"SELECT count(*) FROM {draft.table.quoted} WHERE {quoted(column.name)} IS NULL")[0][0]
+        if number:
+            raise IntegrityCheckFailed(
+                problem=f"{draft.table.name}.{column.name} would become the rowid, which is never NULL; "
+                f"{number} {'row holds' if number == 1 else 'rows hold'} NULL there.",
+                findings=(),
+                advice="give them a key first.",
+            )
+
+
+def _has_key_index(database: Database, table: str) -> bool:
+    return any(index.origin == "pk" for index in indexes_of(database, table))
 
 
 def _copy_old_violations(database: Database, draft: Draft, new: str, statement: str) -> bool:
@@ -153,7 +176,7 @@ def _implicit_rowid(database: Database, draft: Draft, new: str) -> tuple[str, st
         return None
     # A key that has no index of its own is the rowid (sqlite.org/lang_createtable.html#rowid).
     has_key = any(column.key for column in draft.columns)
-    is_alias = has_key and not any(index.origin == "pk" for index in indexes_of(database, new))
+    is_alias = has_key and not _has_key_index(database, new)
     return None if is_alias else (rowid, there)
 
 

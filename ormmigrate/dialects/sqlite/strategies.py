@@ -108,6 +108,9 @@ class Strategies:
             except IntegrityError:
                 raise
             except DatabaseError as error:
+                if "malformed database schema" in str(error):  # what we wrote; it is undone
+                    problem = f"SQLite does not take the new definition: {error}."
+                    continue
                 if "table is locked" in str(error):
                     advice = "read it to its end, or close it, first."
                     raise Refused("A cursor still reads the table.", advice) from error

@@ -14,7 +14,9 @@ SPACE, COMMENT, WORD, NAME, STRING, BLOB, NUMBER, VARIABLE, SYMBOL, ILLEGAL = (
 
 # One operation looks at the same few texts again and again.
 CACHED = 256
-SPACES = frozenset(" \t\n\f\r\ufeff")  # a byte order mark counts as one
+SPACES = frozenset(" \t\n\f\r")
+IN_SPACES = SPACES | {"\v"}  # which goes on with a space, and begins none
+BYTE_ORDER_MARK = "\ufeff"  # which is one where it stands alone
 NAME_QUOTES = {'"': '"', "`": "`", "[": "]"}
 LONG_SYMBOLS = ("->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "!=", "==")
 SYMBOLS = frozenset("()+-*/%=<>!|,&~.;")
@@ -108,7 +110,9 @@ def is_enclosed(text: str) -> bool:
 def _token_at(text: str, position: int) -> tuple[str, int]:
     character = text[position]
     if character in SPACES:
-        return SPACE, _while(text, position, SPACES)
+        return SPACE, _while(text, position, IN_SPACES)
+    if character == BYTE_ORDER_MARK:
+        return SPACE, position + 1
     if text.startswith("--", position):
         line_end = text.find("\n", position)
         return COMMENT, len(text) if line_end < 0 else line_end
