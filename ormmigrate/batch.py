@@ -58,6 +58,7 @@ class Batch:
 
     Attributes:
         created, warnings, applied, reverted: what has been done so far, for the report.
+        found_before: what the database's own check found of rows before anything was changed.
     """
 
     database: Database
@@ -72,6 +73,7 @@ class Batch:
     reverted: list[str] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     checksums: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    found_before: Sequence[str] = ()
 
     def run(self, planner: Planner, models: Sequence[type[Model]] = ()) -> Report:
         """Lock, plan, check, run, record, sync, check, commit.
@@ -195,7 +197,14 @@ class Batch:
         """What is broken before anything is touched; say what will run."""
         if plan.migrations and self.environment.backs_up:
             self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
-        self._quick_check("The database is damaged, so nothing was changed.", "restore it from a backup first.")
+        self.found_before = self._quick_check()
+        damage = [finding for finding in self.found_before if self.dialect.is_damage(finding)]
+        if damage:
+            raise IntegrityCheckFailed(
+                problem="The database is damaged, so nothing was changed.",
+                findings=damage,
+                advice="restore it from a backup first.",
+            )
         before = list(self.dialect.foreign_key_violations(self.database))
         if plan.migrations:
             self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
@@ -330,15 +339,18 @@ class Batch:
                 advice="delete or correct these rows in the migration that orphans them. Foreign keys are off "
                 "during a batch, so a DELETE there does not cascade: delete the children first.",
             )
-        self._quick_check(
-            "The batch would leave the database damaged. Everything was rolled back.",
-            "this should not happen: keep the file and report it; check the disk.",
-        )
+        found = self._quick_check()
+        findings = [finding for finding in found if finding not in self.found_before]
+        # A table that was renamed has the same rows under another name.
+        if len(found) > len(self.found_before) or any(map(self.dialect.is_damage, findings)):
+            raise IntegrityCheckFailed(
+                problem="The batch would leave the database damaged. Everything was rolled back.",
+                findings=findings,
+                advice="this should not happen: keep the file and report it; check the disk.",
+            )
 
-    def _quick_check(self, problem: str, advice: str) -> None:
-        findings = self.dialect.quick_check(self.database) if self.environment.quick_check else ()
-        if findings:
-            raise IntegrityCheckFailed(problem=problem, findings=findings, advice=advice)
+    def _quick_check(self) -> Sequence[str]:
+        return self.dialect.quick_check(self.database) if self.environment.quick_check else ()
 
     def _tell(self, event: Event) -> None:
         notify(self.observers, event)

@@ -392,7 +392,7 @@ class DropForeignKeyConstraint(Operation):
 
 @dataclass(frozen=True, eq=False)
 class AlterTable(Operation):
-    """Several changes of one table, which belong together. This version runs them one after the other."""
+    """Several changes of one table, which belong together: on SQLite they write it once at most."""
 
     kind = "alter_table"
     table: str

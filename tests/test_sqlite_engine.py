@@ -819,6 +819,51 @@ def test_a_type_that_strict_does_not_know_is_refused_with_those_it_knows(sqlite_
         assert "INT, INTEGER, REAL, TEXT, BLOB, ANY" in refused(place, up, setup).problem
 
 
+def test_a_key_of_a_strict_table_may_change_its_type(sqlite_place: Place):
+    setup = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT;\nINSERT INTO t VALUES (5, 'x');\n"
+    database = opened(
+        sqlite_place,
+        lambda m: m.alter_column_type("t", "a", TextField()),
+        lambda m: m.alter_column_type("t", "a", IntegerField()),
+        setup=setup,
+    )
+    database.migrations.up(to="20240101_000001_change")
+    assert values(database, "SELECT a, typeof(a), b FROM t") == [("5", "text", "x")]
+    database.register_models([])
+    assert values(database, "SELECT rowid, a, b FROM t") == [(5, 5, "x")]
+
+
+def test_no_key_is_invented(sqlite_place: Place):
+    setup = "CREATE TABLE t (a INT PRIMARY KEY, b TEXT);\nINSERT INTO t VALUES (NULL, 'x'), (5, 'y');\n"
+    error = refused(sqlite_place, lambda m: m.alter_column_type("t", "a", IntegerField()), setup)
+    assert "1 row holds NULL" in error.problem
+
+
+def test_names_with_a_dot_are_names(sqlite_place: Place):
+    def up(m: Migrator) -> None:
+        m.add_index("t.u", ("a.b",))
+        m.add_index("t.u", ("a.b",), name="some", where=SQL('"a.b" > 5'))
+        m.drop_index("t.u", "t.u_a.b")
+        m.rename_table("t.u", "v.w")
+        m.drop_table("v.w")
+
+    database = opened(sqlite_place, up, setup='CREATE TABLE "t.u" ("a.b" INT);\n')
+    assert database.register_models([]).applied
+
+
+def test_an_old_orphan_whose_type_changes_is_still_the_old_one(sqlite_place: Place):
+    setup = """
+PRAGMA foreign_keys = 0;
+CREATE TABLE p (code TEXT UNIQUE);
+CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT REFERENCES p (code));
+INSERT INTO t VALUES (1, '77');
+PRAGMA foreign_keys = 1;
+"""
+    database = opened(sqlite_place, lambda m: m.alter_column_type("t", "a", IntegerField(null=True)), setup=setup)
+    assert database.register_models([]).applied
+    assert values(database, "SELECT a FROM t") == [77]
+
+
 def test_a_key_to_what_is_not_unique_is_refused_with_the_way_out(sqlite_place: Place):
     setup = SETUP.replace("name TEXT NOT NULL UNIQUE", "name TEXT NOT NULL")
     error = refused(sqlite_place, lambda m: m.add_foreign_key_constraint("person", "note", "city", "name"), setup)
@@ -980,6 +1025,15 @@ PRAGMA ignore_check_constraints = 0;
     database = opened(sqlite_place, lambda m: m.add_column_default("t", "b", 1), setup=setup)
     database.register_models([])
     assert values(database, "SELECT a, b FROM t") == [(-1, 5), (2, 6)]
+
+
+def test_a_table_that_sqlites_check_takes_for_damaged_is_no_matter(sqlite_place: Place):
+    """3.40 sees NULL where there is none, in a table WITHOUT ROWID whose key does not come first."""
+    setup = (
+        "CREATE TABLE t (b TEXT NOT NULL, o TEXT, PRIMARY KEY (o)) WITHOUT ROWID;\nINSERT INTO t VALUES ('x', 'y');\n"
+    )
+    database = opened(sqlite_place, lambda m: m.rename_table("t", "u"), setup=setup)
+    assert database.register_models([]).applied
 
 
 def test_names_in_double_quotes_that_mean_something_else_are_no_matter(sqlite_place: Place):

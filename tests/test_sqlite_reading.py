@@ -32,6 +32,8 @@ NASTY = (
     "CREATE TABLE t (k TEXT PRIMARY KEY, v ANY) WITHOUT ROWID, STRICT",
     "CREATE TABLE ta\u00a0ble (na\u00efve\u2003col TEXT, \u5217 INT, caf\u0065\u0301 INT)",
     "CREATE TABLE t (\ufeffa INT, b\ufeff INT)",
+    "CREATE TABLE t (a INTEGER \x0bNOT NULL, b INT, \u00a0 INT, \u2028x INT)",
+    "CREATE TABLE t (c INT --\nNULL --\n,d INT DEFAULT 5 --\n)",
     'CREATE TABLE t (key INT, "end" INT, desc INT, match INT, CHECK (key > 0 AND CASE WHEN desc THEN 1 ELSE 0 END))',
     "CREATE TABLE t (a INT CHECK (a NOT NULL) NOT NULL ON CONFLICT IGNORE, b NULL ON CONFLICT FAIL)",
     "CREATE TABLE t (a INT, FOREIGN KEY (a) REFERENCES p (x) ON DELETE NO ACTION DEFERRABLE INITIALLY DEFERRED, UNIQUE (a))",
@@ -79,6 +81,30 @@ def test_what_is_nasty_to_read_is_read_as_sqlite_does(statement: str):
     found = stored(statement)
     assert found is not None, "SQLite does not take it"
     assert_is_read_as_sqlite_does(*found)
+
+
+@pytest.mark.parametrize("statement", NASTY)
+def test_every_column_can_be_dropped_renamed_and_forbid_null(statement: str):
+    """What comes of it is read, and taken by SQLite where nothing else names the column."""
+    found = stored(statement)
+    assert found is not None
+    text, columns = found
+    definition = read_table(text)
+    for row in columns:
+        column = definition.column(row[1])
+        renamed = read_table(edits.rename_column(definition, column, "new name"))
+        assert [one.name for one in renamed.columns] == [
+            "new name" if one is column else one.name for one in definition.columns
+        ]
+        assert stored(renamed.text) is not None
+        forbidding = stored(edits.add_not_null(definition, column))
+        assert forbidding is not None
+        assert [one[3] for one in forbidding[1] if one[1] == row[1]] == [1]
+        if len(columns) > 1:
+            without = read_table(edits.drop_column(definition, column))
+            assert [one.name for one in without.columns] == [
+                one.name for one in definition.columns if one is not column
+            ]
 
 
 @pytest.mark.parametrize("statement", NASTY)

@@ -201,6 +201,10 @@ class Dialect:
         """What the database's own check finds broken; only where it has one."""
         return ()
 
+    def is_damage(self, finding: str) -> bool:
+        """Whether what a check found is the file's fault, and not that of rows that were there before."""
+        return True
+
 
 @contextmanager
 def peewee_transaction(database: Database) -> Iterator[None]:

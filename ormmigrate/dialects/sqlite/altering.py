@@ -76,7 +76,8 @@ def edit_in_place(database: Database, draft: Draft) -> int:
     _append_columns(database, draft)
     rows = _update(database, table.name, draft.filled)
     check_rows(database, draft, table.quoted)
-    if not same_spelling(text_of(database, table.name), draft.text):
+    now = text_of(database, table.name)
+    if now == draft.table.text or not same_spelling(now, draft.text):
         set_text(database, table.name, draft.text)
     # What is written now is given the affinity that the new text says.
     return max(rows, _update(database, table.name, {key: quoted(key) for key in draft.converted}))
@@ -84,13 +85,12 @@ def edit_in_place(database: Database, draft: Draft) -> int:
 
 def _append_columns(database: Database, draft: Draft) -> None:
     """Add the columns that are new, with no more than rows that are there need; the new text says the rest."""
-    definition = draft.definition
     for column in draft.columns:
         key = folded(column.name)
         if key in draft.kept:
             continue
-        words = definition.column(column.name)
-        parts = [quoted(column.name), definition.type_of(words)]
+        words = draft.definition.column(column.name)
+        parts = [quoted(column.name), draft.definition.type_of(words)]
         if key not in draft.filled:
             # A row that does not hold the column takes its default from the schema.
             parts += [draft.text[one.start : one.end] for one in words.of_kind("DEFAULT") + words.of_kind("GENERATED")]

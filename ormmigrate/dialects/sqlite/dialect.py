@@ -31,8 +31,8 @@ BUSY_MS = 200
 ALLOW, DENY, ATTACH = 0, 1, 24  # SQLITE_OK, SQLITE_DENY, SQLITE_ATTACH (sqlite.org/c3ref/c_alter_table.html)
 BUSY_PAUSE_S = 0.01
 ROWS_EXPLAINED = 500
-# Rows that violate a CHECK or hold NULL are no damage, and may be what a migration is to mend. (And 3.40 sees NULL
-# where there is none, in a table WITHOUT ROWID whose key does not come first.)
+# Rows that violate a CHECK or hold NULL may be what a migration is to mend. (And 3.40 sees NULL where there is none,
+# in a table WITHOUT ROWID whose key does not come first.)
 NO_DAMAGE = ("CHECK constraint failed in ", "NULL value in ")
 
 
@@ -301,7 +301,10 @@ class SqliteDialect(Dialect):
         except (DatabaseError, peewee.sqlite3.DatabaseError) as error:  # type: ignore[attr-defined]
             # The driver's own, for peewee wraps what execute() raises and not what fetchall() does.
             return [str(error)]
-        return [line for line in found if line != "ok" and not line.startswith(NO_DAMAGE)]
+        return [line for line in found if line != "ok"]
+
+    def is_damage(self, finding: str) -> bool:
+        return not finding.startswith(NO_DAMAGE)
 
 
 def _in_memory(database: Database) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -55,12 +55,14 @@ def ready(operation: AddColumn) -> Field:
     return field
 
 
-def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack, indexes: Sequence[Index]) -> Draft:
+def drafted(
+    database: Database, draft: Draft, operation: Any, stack: ExitStack, indexes: Callable[[], Sequence[Index]]
+) -> Draft:
     """What an operation makes of a draft.
 
     Args:
         stack: keeps what the draft needs while it is put into force.
-        indexes: those of the table, with the names that columns have in the draft.
+        indexes: finds those of the table, with the names that columns have in the draft.
     """
     match operation:
         case AddColumn():
@@ -77,8 +79,13 @@ def drafted(database: Database, draft: Draft, operation: Any, stack: ExitStack, 
             _refuse_cast(operation)
             field = ddl.prepared(operation.field, operation.table, operation.column)
             type_ = words.type_words(database, field)
-            alone = not uses_of(database, draft, draft.column(operation.column).name, indexes)
-            return drafts.alter_column_type(draft, operation.column, type_, field.collation, stands_alone=alone)
+            collation = field.collation
+            if collation is None and operation.replaces is not None and operation.replaces.collation:
+                collation = "BINARY"  # on the way back to a field that named none
+            name = draft.column(operation.column).name
+            return drafts.alter_column_type(
+                draft, name, type_, collation, lambda: not uses_of(database, draft, name, indexes())
+            )
         case AddNotNull():
             return drafts.add_not_null(draft, operation.column)
         case DropNotNull():

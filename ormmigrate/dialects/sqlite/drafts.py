@@ -5,7 +5,7 @@ A draft is a value, so that any number of operations on one table are one draft,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ormmigrate.dialects.sqlite import edits
@@ -275,11 +275,13 @@ def rename_column(draft: Draft, name: str, new_name: str) -> Draft:
     )
 
 
-def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None, *, stands_alone: bool) -> Draft:
+def alter_column_type(
+    draft: Draft, name: str, type_: str, collation: str | None, stands_alone: Callable[[], bool]
+) -> Draft:
     """Change a column's type, and its collation if one is named.
 
     Args:
-        stands_alone: whether no index, constraint or generated column uses the column.
+        stands_alone: says whether no index, constraint or generated column uses the column.
     """
     column = draft.column(name)
     definition = draft.definition
@@ -291,7 +293,8 @@ def alter_column_type(draft: Draft, name: str, type_: str, collation: str | None
     converts = affinity(column.type) != affinity(type_)
     is_bound = definition.is_strict or column.key > 0 or column.is_generated
     # Whole numbers in a REAL column are stored as integers, and read as such under another type.
-    in_place = converts and stands_alone and affinity(column.type) != "REAL" and not (is_bound or collates)
+    may_stay = converts and affinity(column.type) != "REAL" and not (is_bound or collates)
+    in_place = may_stay and stands_alone()
     is_key = definition.is_strict and column.key > 0
     is_same = text == draft.text or (squeezed(column.type).upper() == squeezed(type_).upper() and not collates)
     rewrites = not is_same and not in_place and (converts or is_bound or collates)

@@ -118,7 +118,7 @@ class SqliteEngine(Engine):
         if operation.cascade:
             raise self.unsupported(operation, "SQLite has no DROP TABLE ... CASCADE.", "drop what depends on it first.")
         if not operation.safe or self.dialect.has_table(self.database, operation.table):
-            self.ways.refuse_keys(_existing(self.database, operation.table))
+            self.ways.refuse_drop(_existing(self.database, operation.table))
         with undoable(self.database), unbroken(self.database, f"without the table {operation.table}"):
             self.database.execute_sql(f"DROP TABLE {'IF EXISTS ' if operation.safe else ''}{quoted(operation.table)}")
         return Outcome(NATIVE)
@@ -315,8 +315,9 @@ class SqliteEngine(Engine):
         """
         with ExitStack() as stack:
             table = find(self.database, operation.table)
-            indexes = indexes_of(self.database, table.name) if isinstance(operation, AlterColumnType) else []
-            draft = drafted(self.database, draft_of(table), operation, stack, indexes)
+            draft = drafted(
+                self.database, draft_of(table), operation, stack, lambda: indexes_of(self.database, table.name)
+            )
             has_native = native is not None and self.database.server_version >= NATIVE_CONSTRAINTS
             is_key = any(demand.kind == "FOREIGN KEY" for demand in draft.demands)
             is_native = has_native and not draft.must_rewrite and not is_key

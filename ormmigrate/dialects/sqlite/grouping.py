@@ -15,7 +15,7 @@ from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.strategies import NATIVE, STRATEGIES, undoable
 from ormmigrate.dialects.sqlite.tables import Index, find, indexes_of, not_there
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
-from ormmigrate.dialects.sqlite.using import refuse_used, unbroken
+from ormmigrate.dialects.sqlite.using import refuse_left_behind, refuse_used, unbroken
 from ormmigrate.operations import (
     AddColumn,
     AddIndex,
@@ -88,11 +88,17 @@ class _Group:
             for index in refuse_used(self.engine.database, self.draft, change, self.indexes):
                 self._drop_index(index.name)
             self.dropped_columns.append(change.column)
+        if isinstance(change, RenameColumn):
+            old = self.draft.kept.get(folded(change.column))
+            if old is not None:
+                refuse_left_behind(self.engine.database, self.draft.table.name, old)
         if isinstance(change, AlterColumnType):
             # Values go through each type in turn: to REAL and on to TEXT, 1 becomes '1.0'.
             self.in_turn = self.in_turn or folded(change.column) in self.altered
             self.altered.add(folded(change.column))
-        after = drafted(self.engine.database, replace(self.draft, must_rewrite=False), change, self.stack, self.indexes)
+        after = drafted(
+            self.engine.database, replace(self.draft, must_rewrite=False), change, self.stack, lambda: self.indexes
+        )
         written = (after.must_rewrite, after.filled, after.converted)
         if after.writes_rows and written != (False, self.draft.filled, self.draft.converted):
             self.rewriting.append(change)

@@ -33,6 +33,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = significant(text)
+        self.words = [*(token.word for token in self.tokens), ""]
         self.place = 0
 
     # -- moving on --------------------------------------------------------------------------
@@ -42,14 +43,14 @@ class _Reader:
         return self.tokens[self.place] if self.place < len(self.tokens) else None
 
     def at(self, *words: str) -> bool:
-        return self.token is not None and self.token.is_word(*words)
+        return self.words[self.place] in words
 
     def at_symbol(self, symbol: str) -> bool:
         return self.token is not None and self.token.is_symbol(symbol)
 
     def then(self, offset: int, *words: str) -> bool:
         place = self.place + offset
-        return place < len(self.tokens) and self.tokens[place].is_word(*words)
+        return place < len(self.tokens) and self.words[place] in words
 
     def take(self) -> Token:
         token = self.token

@@ -29,6 +29,7 @@ from ormmigrate.dialects.sqlite.tokens import folded, quoted, unquoted
 
 NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
 STEP = "ormmigrate_operation"
+KEYS_OFF = "run the operation outside of a transaction, in migrator.migration_context(), or as a migration."
 
 
 class NotAsMeant(Exception):
@@ -139,32 +140,42 @@ class Strategies:
             if self.dialect.is_rolled_back_by(error) or self.dialect.is_busy(error):
                 raise
             if str(error).startswith(("error in view", "error in trigger", "error in index")):
-                raise Refused(
-                    f"SQLite refuses: {error}.", "drop or change that first, in the same migration."
-                ) from error
+                raise Refused(f"SQLite refuses: {error}.", "drop or change that first.") from error
             # It stumbles over comments in CREATE TABLE, for example.
             raise NotAsMeant(f"SQLite refuses: {error}.") from error
         return int(rows)
 
     def _rebuild(self, draft: Draft) -> int:
-        self.refuse_keys(draft.table.name)
+        self._refuse_rebuild(draft.table.name)
         table = rename_kept_columns(self.database, draft)
         return rebuild(self.database, replace(draft, table=table), keeps_spelling=self.edits_schema)
 
-    def refuse_keys(self, table: str) -> None:
-        """A rebuild drops the old table, and with foreign keys on the rows that refer to it go too.
+    def refuse_drop(self, table: str) -> None:
+        """With foreign keys on, DROP TABLE deletes the rows that refer to those of the table, or fails for them.
 
         Raises:
             Refused
         """
-        keys_are_on = ask(self.database, "PRAGMA foreign_keys")[0][0]
-        if keys_are_on and (
+        if ask(self.database, "PRAGMA foreign_keys")[0][0] and referring_keys(self.database, table):
+            raise Refused(
+                f"Foreign keys are switched on, and inside a transaction they cannot be switched off: dropping {table} "
+                "would delete the rows that refer to it.",
+                KEYS_OFF,
+            )
+
+    def _refuse_rebuild(self, table: str) -> None:
+        """A rebuild drops the old table, and copies rows that may be orphans already.
+
+        Raises:
+            Refused
+        """
+        if ask(self.database, "PRAGMA foreign_keys")[0][0] and (
             referring_keys(self.database, table) or ask(self.database, f"PRAGMA foreign_key_list({quoted(table)})")
         ):
             raise Refused(
                 f"{table} has to be rebuilt, foreign keys are switched on, and inside a transaction they cannot be "
                 "switched off: dropping the old table would delete the rows that refer to it.",
-                "run the operation outside of a transaction, in migrator.migration_context(), or as a migration.",
+                KEYS_OFF,
             )
 
     def verify(self, draft: Draft, *, spells_too: bool) -> None:

@@ -21,6 +21,8 @@ NAME_QUOTES = {'"': '"', "`": "`", "[": "]"}
 LONG_SYMBOLS = ("->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "!=", "==")
 SYMBOLS = frozenset("()+-*/%=<>!|,&~.;")
 DIGITS = frozenset("0123456789")
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+IN_NAMES = LETTERS | DIGITS | {"$"}
 HEX_DIGITS = DIGITS | frozenset("abcdefABCDEF")
 
 
@@ -31,11 +33,13 @@ class Token(NamedTuple):
         kind: SPACE, COMMENT, WORD (a keyword or a bare name), NAME (in "", `` or []), STRING (in ''), BLOB,
             NUMBER, VARIABLE, SYMBOL, or ILLEGAL for what SQLite takes for nothing.
         start, end: where it stands in the text; `end` is behind it.
+        word: of a WORD that could be a keyword, itself in capitals; otherwise nothing.
     """
 
     kind: str
     text: str
     start: int
+    word: str = ""
 
     @property
     def end(self) -> int:
@@ -43,7 +47,7 @@ class Token(NamedTuple):
 
     def is_word(self, *words: str) -> bool:
         """Whether it is one of these keywords, written in capitals here."""
-        return self.kind == WORD and folded(self.text).upper() in words
+        return self.word in words
 
     def is_symbol(self, symbol: str) -> bool:
         return self.kind == SYMBOL and self.text == symbol
@@ -56,7 +60,9 @@ def tokenize(text: str) -> tuple[Token, ...]:
     position = 0
     while position < len(text):
         kind, end = _token_at(text, position)
-        found.append(Token(kind, text[position:end], position))
+        piece = text[position:end]
+        # Letters beyond ASCII have no case in SQLite; some of Python's capitals would make keywords of them.
+        found.append(Token(kind, piece, position, piece.upper() if kind == WORD and piece.isascii() else ""))
         position = end
     return tuple(found)
 
@@ -111,6 +117,8 @@ def _token_at(text: str, position: int) -> tuple[str, int]:
     character = text[position]
     if character in SPACES:
         return SPACE, _while(text, position, IN_SPACES)
+    if character in LETTERS and text[position + 1 : position + 2] != "'":
+        return WORD, _name_end(text, position)
     if character == BYTE_ORDER_MARK:
         return SPACE, position + 1
     if text.startswith("--", position):
@@ -129,7 +137,7 @@ def _token_at(text: str, position: int) -> tuple[str, int]:
     if character in "xX" and text[position + 1 : position + 2] == "'":
         kind, end = _quoted_at(text, position + 1, "'", BLOB)
         return kind, end
-    if _is_name_character(character) and character != "$":
+    if character in LETTERS or character >= "\x80":
         return WORD, _name_end(text, position)
     if character in "?$@:#":
         return _variable_at(text, position)
@@ -145,15 +153,12 @@ def _while(text: str, position: int, characters: frozenset[str]) -> int:
     return position
 
 
-def _is_name_character(character: str) -> bool:
-    # Every character from U+0080 on belongs to names, whatever Unicode thinks of it.
-    return character >= "\x80" or character.isalnum() or character in "_$"
-
-
 def _name_end(text: str, position: int) -> int:
-    while position < len(text) and _is_name_character(text[position]):
-        position += 1
-    return position
+    # Every character from U+0080 on belongs to names, whatever Unicode thinks of it.
+    for end in range(position, len(text)):
+        if text[end] not in IN_NAMES and text[end] < "\x80":
+            return end
+    return len(text)
 
 
 def _quoted_at(text: str, position: int, quote: str, kind: str) -> tuple[str, int]:
