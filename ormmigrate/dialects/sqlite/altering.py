@@ -76,8 +76,8 @@ def edit_in_place(database: Database, draft: Draft) -> int:
     _append_columns(database, draft)
     rows = _update(database, table.name, draft.filled)
     check_rows(database, draft, table.quoted)
-    now = text_of(database, table.name)
-    if now == draft.table.text or not same_spelling(now, draft.text):
+    is_as_it_was = table is draft.table and len(draft.columns) == len(draft.kept)
+    if is_as_it_was or not same_spelling(text_of(database, table.name), draft.text):
         set_text(database, table.name, draft.text)
     # What is written now is given the affinity that the new text says.
     return max(rows, _update(database, table.name, {key: quoted(key) for key in draft.converted}))
@@ -191,6 +191,8 @@ def rename_kept_columns(database: Database, draft: Draft) -> Table:
     table = draft.table
     wanted = {old: column.name for column in draft.columns if (old := draft.kept.get(folded(column.name))) is not None}
     taken = {folded(column.name) for column in table.columns}
+    if all(old == new for old, new in wanted.items()):
+        return table
     new_names = {folded(new) for old, new in wanted.items() if folded(old) != folded(new)}
     now = {column.name: column.name for column in table.columns}
     for name in now:

@@ -135,10 +135,13 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
         What was broken before is looked for only where something is broken afterwards: that is seldom, and looking
         takes as long as reading all tables.
         """
+        if not keys_are_on:
+            self.engine.run(operation)
+            return
         try:
             with undoable(self.database):
                 outcome = self.engine.run(operation)
-                is_checked = keys_are_on and (outcome.rows_rewritten or isinstance(operation, DROPS))
+                is_checked = outcome.rows_rewritten or isinstance(operation, DROPS)
                 if is_checked and self.dialect.foreign_key_violations(self.database):
                     raise _Orphans
         except _Orphans:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ormmigrate.dialects.sqlite.definition import NOWHERE, ColumnDefinition, Constraint, Span, TableDefinition
-from ormmigrate.dialects.sqlite.tokens import CACHED, NAME, STRING, WORD, Token, significant, unquoted
+from ormmigrate.dialects.sqlite.tokens import CACHED, NAME, STRING, SYMBOL, WORD, Token, significant, unquoted
 
 # What ends a column's type: the words that cannot be part of a name (those without a fallback in parse.y).
 AFTER_TYPE = (
@@ -33,7 +33,8 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = significant(text)
-        self.words = [*(token.word for token in self.tokens), ""]
+        # What keywords and symbols say; nothing for the rest, and for the end.
+        self.words = [*(token.text if token.kind == SYMBOL else token.word for token in self.tokens), ""]
         self.place = 0
 
     # -- moving on --------------------------------------------------------------------------
@@ -46,7 +47,7 @@ class _Reader:
         return self.words[self.place] in words
 
     def at_symbol(self, symbol: str) -> bool:
-        return self.token is not None and self.token.is_symbol(symbol)
+        return self.words[self.place] == symbol
 
     def then(self, offset: int, *words: str) -> bool:
         place = self.place + offset
@@ -100,8 +101,8 @@ class _Reader:
         opening = self.take_symbol("(")
         depth = 1
         while depth:
+            depth += {"(": 1, ")": -1}.get(self.words[self.place], 0)
             token = self.take()
-            depth += token.is_symbol("(") - token.is_symbol(")")
         return opening.end, token.start
 
     def listed_columns(self) -> tuple[tuple[str, ...], Span]:

@@ -103,10 +103,11 @@ class Table:
 def read(database: Database, name: str) -> Table | None:
     """A table of the main database; None where there is none of that name."""
     query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
-    found = ask(database, query, name)
-    if not found:
-        return None
-    return Table(found[0][0], found[0][1] or "", columns_of(database, found[0][0]))
+    return next((_made(database, *row) for row in ask(database, query, name)), None)
+
+
+def _made(database: Database, name: str, text: str | None) -> Table:
+    return Table(name, text or "", columns_of(database, name))
 
 
 def find(database: Database, name: str) -> Table:
@@ -115,16 +116,21 @@ def find(database: Database, name: str) -> Table:
     Raises:
         Refused: there is none; the most similar name is said.
     """
-    table = read(database, name)
-    if ask(database, "SELECT 1 FROM sqlite_temp_master WHERE type <> 'trigger' AND name = ? COLLATE NOCASE", name):
+    query = (
+        "SELECT name, sql, 0 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE UNION ALL "
+        "SELECT name, sql, 1 FROM sqlite_temp_master WHERE type <> 'trigger' AND name = ?1 COLLATE NOCASE"
+    )
+    rows = ask(database, query, name)
+    if any(is_temporary for _, _, is_temporary in rows):
         raise Refused(
             f"A temporary table or view of this connection is called {name} too, and hides the table.",
             "drop that one first, or migrate on another connection.",
         )
-    if table is None:
+    if not rows:
         if folded(name) in map(folded, names_of(database, "view")):
             raise Refused(f"{name} is a view.", "change it with migrator.sql('DROP VIEW ...') and a new one.")
         raise not_there("table", name, names_of(database, "table"))
+    table = _made(database, *rows[0][:2])
     if table.text.upper().startswith("CREATE VIRTUAL"):
         raise Refused(f"{name} is a virtual table.", "its module decides what can be changed: migrator.sql(...).")
     return table
