@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ class Batch:
     Attributes:
         created, warnings, applied, reverted: what has been done so far, for the report.
         found_before: what the database's own check found of rows before anything was changed.
+        broken_before: views and triggers that did not compile then.
     """
 
     database: Database
@@ -74,6 +75,7 @@ class Batch:
     created: list[str] = field(default_factory=list)
     checksums: dict[tuple[str, str], str | None] = field(default_factory=dict)
     found_before: Sequence[str] = ()
+    broken_before: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, planner: Planner, models: Sequence[type[Model]] = ()) -> Report:
         """Lock, plan, check, run, record, sync, check, commit.
@@ -205,6 +207,7 @@ class Batch:
                 findings=damage,
                 advice="restore it from a backup first.",
             )
+        self.broken_before = self.dialect.broken_definitions(self.database)
         before = list(self.dialect.foreign_key_violations(self.database))
         if plan.migrations:
             self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
@@ -338,6 +341,14 @@ class Batch:
                 findings=[str(violation) for violation in broken],
                 advice="delete or correct these rows in the migration that orphans them. Foreign keys are off "
                 "during a batch, so a DELETE there does not cascade: delete the children first.",
+            )
+        definitions = self.dialect.broken_definitions(self.database)
+        lost = [f"{name}: {error}" for name, error in definitions.items() if name not in self.broken_before]
+        if lost:
+            raise IntegrityCheckFailed(
+                problem="The batch would leave views or triggers that do not compile. Everything was rolled back.",
+                findings=lost,
+                advice="drop them in the migration, before what breaks them, and make them anew afterwards.",
             )
         found = self._quick_check()
         findings = [finding for finding in found if finding not in self.found_before]

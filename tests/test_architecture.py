@@ -74,6 +74,7 @@ PURE += ["listing", "naming", "layout", "registration"]
 #: Imported when they are first needed, and so allowed to stand later than who imports them.
 LAZY = {
     ("dialects.sqlite.dialect", "dialects.sqlite.engine"),
+    ("dialects.sqlite.dialect", "dialects.sqlite.dependents"),
     ("dialects.postgresql", "dialects.postgresql_engine"),
     ("dialects.mysql", "dialects.mysql_engine"),
 }

@@ -971,8 +971,7 @@ def test_a_temporary_table_or_view_of_the_same_name_is_not_taken_for_the_table(s
     for number, up in enumerate((
         lambda m: m.add_not_null("person", "note"),
         lambda m: m.drop_table("person"),
-        lambda m: m.add_index("person", ("note",)),
-        lambda m: m.add_column("person", "x", TextField(null=True)),
+        lambda m: m.add_column("person", "x", TextField(default="")),
     )):  # fmt: skip
         place = Place(sqlite_place.kind, sqlite_place.url.replace("app.db", f"{number}.db"))
         database = opened(place, up)
@@ -984,6 +983,19 @@ def test_a_temporary_table_or_view_of_the_same_name_is_not_taken_for_the_table(s
         database.close()
 
 
+@pytest.mark.parametrize("hiding", ["CREATE TEMP VIEW free AS SELECT 1 AS a", "CREATE TEMP TABLE free (number)"])
+def test_a_column_and_an_index_are_added_to_the_table_that_is_hidden(sqlite_place: Place, hiding: str):
+    def up(m: Migrator) -> None:
+        m.add_column("free", "x", TextField(null=True))
+        m.add_index("free", ("number",))
+
+    database = opened(sqlite_place, up)
+    database.execute_sql(hiding)
+    database.register_models([])
+    assert [column.name for column in database.get_columns("free", schema="main")] == ["number", "x"]
+    assert values(database, "SELECT tbl_name FROM main.sqlite_master WHERE name = 'free_number'") == ["free"]
+
+
 @pytest.mark.parametrize(
     "user",
     [
@@ -991,9 +1003,24 @@ def test_a_temporary_table_or_view_of_the_same_name_is_not_taken_for_the_table(s
         "CREATE VIEW both AS SELECT * FROM free UNION ALL SELECT 1",
     ],
 )
-def test_a_column_that_would_break_a_view_or_trigger_is_not_added(sqlite_place: Place, user: str):
-    error = refused(sqlite_place, lambda m: m.add_column("free", "x", TextField(null=True)), SETUP + user + ";\n")
-    assert ("trigger put" if "TRIGGER" in user else "view both") in error.problem
+def test_a_batch_does_not_leave_a_view_or_trigger_that_does_not_compile(sqlite_place: Place, user: str):
+    def up(m: Migrator) -> None:
+        m.add_column("free", "x", TextField(null=True))
+
+    name = "trigger put" if "TRIGGER" in user else "view both"
+    setup = SETUP + user + ";\n"
+    database = opened(sqlite_place, up, setup=setup)
+    before = all_of(database)
+    with pytest.raises(IntegrityCheckFailed, match=name):
+        database.register_models([])
+    assert all_of(database) == before
+
+    def mends(m: Migrator) -> None:
+        up(m)
+        m.sql(f"DROP {name}")
+
+    again = Place(sqlite_place.kind, sqlite_place.url.replace("app.db", "again.db"))
+    assert opened(again, mends, setup=setup).register_models([]).applied
 
 
 def test_what_would_not_follow_a_rename_is_named(sqlite_place: Place):

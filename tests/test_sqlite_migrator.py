@@ -166,6 +166,18 @@ def test_in_a_transaction_a_parent_is_not_dropped_with_its_children(database: Sq
     assert posts(database) == 3
 
 
+def test_a_column_that_breaks_a_view_is_not_added(database: SqliteDatabase):
+    database.execute_sql("CREATE VIEW both AS SELECT * FROM alone UNION ALL SELECT 1, 2")
+    migrator = SqliteMigrator(database)
+    operation = migrator.add_column("alone", "b", TextField(null=True))
+    before = state(database)
+    with pytest.raises(UnsupportedOperation, match="view both"):
+        migrate(operation)
+    with database.atomic(), pytest.raises(UnsupportedOperation, match="view both"):
+        migrate(operation)
+    assert state(database) == before
+
+
 def test_what_a_foreign_key_refers_to_stays_unique(database: SqliteDatabase):
     migrator = SqliteMigrator(database)
     migrate(migrator.add_index("user", ("nick",), unique=True, name="one"))

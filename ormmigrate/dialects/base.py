@@ -197,6 +197,10 @@ class Dialect:
         """Rows that refer to nothing; only where the database does not see to that itself."""
         return ()
 
+    def broken_definitions(self, database: Database) -> Mapping[str, str]:
+        """Views and triggers that do not compile, and why; only where the database does not see to that itself."""
+        return {}
+
     def quick_check(self, database: Database) -> Sequence[str]:
         """What the database's own check finds broken; only where it has one."""
         return ()

@@ -295,6 +295,11 @@ class SqliteDialect(Dialect):
                 violations.append(Violation(table, parent, columns, values, row))
         return violations
 
+    def broken_definitions(self, database: Database) -> Mapping[str, str]:
+        from ormmigrate.dialects.sqlite.dependents import broken, dependents
+
+        return broken(database, dependents(database))
+
     def quick_check(self, database: Database) -> Sequence[str]:
         try:
             found = [row[0] for row in database.execute_sql("PRAGMA quick_check").fetchall()]

@@ -153,10 +153,6 @@ class SqliteEngine(Engine):
     # -- columns ----------------------------------------------------------------------------
 
     def add_column(self, operation: AddColumn) -> Outcome:
-        with unbroken(self.database, f"with {operation.table}.{operation.column}"):
-            return self._add_column(operation)
-
-    def _add_column(self, operation: AddColumn) -> Outcome:
         field = ready(operation)
         indexes = column_indexes(operation.table, operation.column, field)
         if not indexes:
@@ -171,7 +167,6 @@ class SqliteEngine(Engine):
         """Add a column by SQLite's own ALTER; None where that is not enough or fails, and why is to be found."""
         if NATIVE not in self.ways.allowed or is_filled(operation, field):
             return None
-        find(self.database, operation.table)
         definition = words.column_words(self.database, field)
         alone = read_table(f"CREATE TABLE t ({definition})")
         column = alone.columns[0]
@@ -180,7 +175,7 @@ class SqliteEngine(Engine):
             return None
         try:
             with undoable(self.database):
-                self.database.execute_sql(f"ALTER TABLE {self.quoted(operation.table)} ADD COLUMN {definition}")
+                self.database.execute_sql(f"ALTER TABLE main.{quoted(operation.table)} ADD COLUMN {definition}")
                 there = columns_of(self.database, operation.table)
                 if there[-1].words != drafts.column_of(alone, alone.columns[0]).words:
                     raise NotAsMeant(there[-1].words)
@@ -256,8 +251,9 @@ class SqliteEngine(Engine):
                 "leave using= and nulls_distinct= out.",
             )
         # It takes a name in double quotes that is no column for a text, and would index that.
-        table = find(self.database, operation.table)
-        draft = Draft(table, table.text, table.columns, {})
+        columns = columns_of(self.database, operation.table)
+        table = Table(operation.table, "", columns) if columns else find(self.database, operation.table)
+        draft = Draft(table, "", table.columns, {})
         names = tuple(draft.column(name).name for name in operation.columns)
         if operation.where is not None:
             drafts.check_names(draft, words.rendered(self.database, operation.where))
@@ -267,7 +263,7 @@ class SqliteEngine(Engine):
         try:
             # playhouse takes a dot in a name for that of a schema.
             self.database.execute_sql(
-                f"CREATE {unique}INDEX {quoted(operation.index)} ON {table.quoted} ({listed}){where}"
+                f"CREATE {unique}INDEX main.{quoted(operation.index)} ON {table.quoted} ({listed}){where}"
             )
         except IntegrityError:
             if operation.where is None:

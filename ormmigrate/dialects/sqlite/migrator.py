@@ -10,12 +10,14 @@ import playhouse.migrate as playhouse
 from peewee import Database, Field, IntegrityError, Node, Proxy, SqliteDatabase
 
 from ormmigrate.connection import connected, inner
+from ormmigrate.dialects.engine import Outcome
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.engine import SqliteEngine
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.strategies import undoable
 from ormmigrate.dialects.sqlite.tables import indexes_of
 from ormmigrate.dialects.sqlite.tokens import folded
+from ormmigrate.dialects.sqlite.using import unbroken
 from ormmigrate.dialects.violations import new_violations
 from ormmigrate.errors import ConfigurationError, IntegrityCheckFailed, UnsupportedOperation, retyped
 from ormmigrate.operations import (
@@ -123,7 +125,8 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
         """Run an operation now."""
         with self._translated(), connected(self.database, self.dialect):
             if self.dialect.in_transaction(self.database):
-                self.engine.run(operation)  # what it has begun it undoes by a savepoint
+                with undoable(self.database):
+                    self._run_unbroken(operation)
                 return
             keys_are_on = bool(self.database.pragma("foreign_keys"))
             with self.dialect.exclusive(self.database, self.lock_timeout_s):
@@ -136,17 +139,27 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
         takes as long as reading all tables.
         """
         if not keys_are_on:
-            self.engine.run(operation)
+            self._run_unbroken(operation)
             return
         try:
             with undoable(self.database):
-                outcome = self.engine.run(operation)
+                outcome = self._run_unbroken(operation)
                 is_checked = outcome.rows_rewritten or isinstance(operation, DROPS)
                 if is_checked and self.dialect.foreign_key_violations(self.database):
                     raise _Orphans
         except _Orphans:
             with self._checked(is_checked=True):
-                self.engine.run(operation)
+                self._run_unbroken(operation)
+
+    def _run_unbroken(self, operation: Operation) -> Outcome:
+        """Run an operation; a column that is added may break a view or trigger, and all others look for that."""
+        if not isinstance(operation, AddColumn):
+            return self.engine.run(operation)
+        try:
+            with unbroken(self.database, f"with {operation.table}.{operation.column}"):
+                return self.engine.run(operation)
+        except Refused as error:
+            raise self.engine.unsupported(operation, error.reason, error.advice) from error
 
     @contextmanager
     def migration_context(self, atomic: bool = True) -> Iterator[None]:
