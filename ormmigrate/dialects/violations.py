@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -35,32 +35,31 @@ class Violation:
 def new_violations(before: Iterable[Violation], after: Iterable[Violation]) -> list[Violation]:
     """Those of `after` that were not there before.
 
-    Rows are matched by their tables and the values that they refer with, for a rebuild may renumber rows.
-    What is left is matched by values alone with old violations whose tables are gone: they were renamed.
+    Rows are matched by their tables and the values that they refer with; then by where they stand, for a value may
+    have another type now; then by values alone with old violations whose tables are gone: they were renamed.
     """
     before, after = list(before), list(after)
-    left = Counter(map(_key, before))
+    old, new = _without_pairs(before, after, lambda one: (one.table, one.parent, one.values))
+    old, new = _without_pairs(old, new, lambda one: (one.table, one.parent, one.row) if one.values else None)
+    present = {(one.table, one.parent) for one in after}
+    gone = [one for one in old if (one.table, one.parent) not in present]
+    return _without_pairs(gone, new, lambda one: one.values)[1]
+
+
+def _without_pairs(
+    old: Sequence[Violation], new: Sequence[Violation], key: Callable[[Violation], object]
+) -> tuple[list[Violation], list[Violation]]:
+    """Both without those that have the same key, one for one; None is no key."""
+    there = Counter(key(one) for one in old)
+    left = []
+    for one in new:
+        if key(one) is not None and there[key(one)]:
+            there[key(one)] -= 1
+        else:
+            left.append(one)
     unmatched = []
-    for new in after:
-        key = _key(new)
-        if left[key]:
-            left[key] -= 1
-        else:
-            unmatched.append(new)
-    present = {(new.table, new.parent) for new in after}
-    renamed = Counter[tuple[str, ...]]()
-    for (table, parent, values), count in left.items():
-        if (table, parent) not in present:
-            renamed[values] += count
-    found = []
-    for new in unmatched:
-        if renamed[new.values]:
-            renamed[new.values] -= 1
-        else:
-            found.append(new)
-    return found
-
-
-def _key(violation: Violation) -> tuple[str, str, tuple[str, ...]]:
-    """What a row is known by: a type that changes puts its values in quotes, or takes these away."""
-    return violation.table, violation.parent, tuple(value.strip("'") for value in violation.values)
+    for one in old:
+        if there[key(one)]:
+            there[key(one)] -= 1
+            unmatched.append(one)
+    return unmatched, left
