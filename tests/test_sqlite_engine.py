@@ -19,6 +19,7 @@ from peewee import (
     FloatField,
     ForeignKeyField,
     IntegerField,
+    Table,
     TextField,
     UUIDField,
 )
@@ -945,6 +946,20 @@ def test_a_name_in_double_quotes_does_not_silently_become_a_text(sqlite_place: P
     setup = f"CREATE TABLE t (id INTEGER PRIMARY KEY, a INT{unique}, b INT);\nCREATE TABLE o (x);\n{user};\n"
     error = refused(sqlite_place, lambda m: m.drop_column("t", "a", cascade=True), setup)
     assert f"{'trigger' if 'TRIGGER' in user else 'view'} said" in error.problem
+
+
+def test_the_predicate_of_an_index_may_be_peewees(sqlite_place: Place):
+    person = Table("person")
+    database = opened(
+        sqlite_place,
+        lambda m: m.add_index("person", ("note",), where=(person.c.age == 30) & (person.c.note != "it's"), name="some"),
+    )
+    database.register_models([])
+    assert text(database, "some").endswith("""WHERE (("age" = 30) AND ("note" != 'it''s'))""")
+    assert "no column agee" in refused(
+        Place(sqlite_place.kind, sqlite_place.url.replace("app.db", "other.db")),
+        lambda m: m.add_index("person", ("note",), where=person.c.agee == 30),
+    ).problem  # fmt: skip
 
 
 def test_an_index_does_not_come_to_stand_on_a_text(sqlite_place: Place):

@@ -255,16 +255,13 @@ class SqliteEngine(Engine):
         table = Table(operation.table, "", columns) if columns else find(self.database, operation.table)
         draft = Draft(table, "", table.columns, {})
         names = tuple(draft.column(name).name for name in operation.columns)
-        if operation.where is not None:
-            drafts.check_names(draft, words.rendered(self.database, operation.where))
+        where = words.where_words(self.database, operation)
+        drafts.check_names(draft, where)
         unique = "UNIQUE " if operation.unique else ""
-        where = f" WHERE {words.rendered(self.database, operation.where)}" if operation.where is not None else ""
-        listed = ", ".join(map(quoted, operation.columns))
+        listed = f"({', '.join(map(quoted, operation.columns))}) {where and f'WHERE {where}'}".rstrip()
         try:
-            # playhouse takes a dot in a name for that of a schema.
-            self.database.execute_sql(
-                f"CREATE {unique}INDEX main.{quoted(operation.index)} ON {table.quoted} ({listed}){where}"
-            )
+            # Not by playhouse, which takes a dot in a name for that of a schema.
+            self.database.execute_sql(f"CREATE {unique}INDEX main.{quoted(operation.index)} ON {table.quoted} {listed}")
         except IntegrityError:
             if operation.where is None:
                 draft = replace(draft, demands=(Demand("UNIQUE", names),))

@@ -9,12 +9,13 @@ from datetime import date, datetime, time
 from itertools import count
 from typing import Any
 
-from peewee import SQL, Database, Field, ForeignKeyField, Node, ValueLiterals, callable_
+from peewee import SQL, Database, Field, ForeignKeyField, Index, Node, Table, ValueLiterals, callable_
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import constant_of, default_of
 from ormmigrate.dialects.sqlite.tables import ask
 from ormmigrate.dialects.sqlite.tokens import is_enclosed, literal, quoted, significant
+from ormmigrate.operations import AddIndex
 
 DEFAULT_FUNCTION = "ormmigrate_default"
 _numbers = count(1)
@@ -55,6 +56,15 @@ def default_words(database: Database, default: Any) -> str:
     alone = significant(words)
     is_literal = len(alone) == 1 or (len(alone) == 2 and alone[0].text in "+-")
     return words if is_literal or is_enclosed(words) else f"({words})"
+
+
+def where_words(database: Database, operation: AddIndex) -> str:
+    """The predicate of an index, nothing where it has none; the columns of its table without the table's name."""
+    if operation.where is None:
+        return ""
+    index = Index("i", Table(operation.table), [SQL("c")], where=operation.where)
+    text = rendered(database, index)
+    return text[next(token.end for token in significant(text) if token.is_word("WHERE")) :].strip()
 
 
 def rendered(database: Database, node: Node) -> str:
