@@ -295,13 +295,14 @@ def test_show_as_json_lists_the_operations(project: Project) -> None:
     found = project.json("show", SECOND)
     (operation,) = found["operations"]
     assert operation["kind"] == "add_column"
-    assert operation["sql"] == ['ALTER TABLE "user" ADD COLUMN "bio" TEXT']
+    assert operation["sql"] == ['ALTER TABLE main."user" ADD COLUMN "bio" TEXT']
 
 
 def test_show_speaks_the_sql_of_the_database_that_is_asked(project: Project, shared_place: Place) -> None:
     out = project.done("show", SECOND, "--database", shared_place.url)
     quote = "`" if not shared_place.rolls_back_ddl else '"'
-    assert f"ALTER TABLE {quote}user{quote} ADD COLUMN {quote}bio{quote} TEXT" in out
+    table = f"{'main.' if shared_place.is_sqlite else ''}{quote}user{quote}"
+    assert f"ALTER TABLE {table} ADD COLUMN {quote}bio{quote} TEXT" in out
 
 
 # -- init and new -------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def test_up_as_json_prints_the_report_and_nothing_else(project: Project) -> None
 def test_verbose_prints_each_operation_and_its_sql_as_it_runs(project: Project) -> None:
     out = project.done("up", "-v")
     assert "add the column user.bio (TextField, null)" in out
-    assert 'ALTER TABLE "user" ADD COLUMN "bio" TEXT' in out
+    assert 'ALTER TABLE main."user" ADD COLUMN "bio" TEXT' in out
     result = project.run("down", "--yes", "--json", "-v")
     assert json.loads(result.stdout)["reverted"] == [THIRD]
     assert "RENAME TO" in result.stderr
