@@ -17,7 +17,6 @@ CACHED = 256
 SPACES = frozenset(" \t\n\f\r")
 IN_SPACES = SPACES | {"\v"}  # which goes on with a space, and begins none
 BYTE_ORDER_MARK = "\ufeff"  # which is one where it stands alone
-NAME_QUOTES = {'"': '"', "`": "`", "[": "]"}
 LONG_SYMBOLS = ("->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "!=", "==")
 SYMBOLS = frozenset("()+-*/%=<>!|,&~.;")
 DIGITS = frozenset("0123456789")
