@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import apsw
 import pytest
 from making import migration
 from peewee import (
@@ -23,12 +24,13 @@ from peewee import (
     TextField,
     UUIDField,
 )
-from places import Place
+from places import NEWEST, Place
 from snapshot import HISTORY, snapshot
 
 from ormmigrate import Database, IntegrityCheckFailed, MigrationFailed, Migrator, UnsupportedOperation, reference
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.engine import SqliteEngine
+from ormmigrate.dialects.sqlite.strategies import STRATEGIES
 from ormmigrate.events import Event, OperationRun
 
 SETUP = """
@@ -237,6 +239,27 @@ def comparable(database: Database) -> dict[str, Any]:
     ]
     sequence = values(database, "SELECT name, seq FROM sqlite_sequence")
     return {"words": words, "sequence": sequence, "all": found["all"]}
+
+
+@pytest.mark.parametrize("name", [name for name in FORCED if name != "several"])
+def test_where_the_schema_must_not_be_edited_all_is_done_all_the_same(tmp_path: Any, name: str):
+    """In defensive mode, as in macOS's own build, sqlite_master may not be modified."""
+    recorder = Recorder.__new__(Recorder)
+    FORCED[name](recorder)
+    setup = SETUP.replace("CREATE INDEX by_age_and_town ON person (age, town DESC) WHERE age > 1;\n", "")
+    results = []
+    for is_defensive in (False, True):
+        database = opened(Place(NEWEST, f"sqlite:///{tmp_path / str(is_defensive)}.db"), setup=setup)
+        if is_defensive:
+            database.connection().config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        with forced(database, STRATEGIES) as engine:
+            assert engine.ways.edits_schema != is_defensive
+            engine.ways.__dict__.pop("edits_schema")
+            outcome = engine.run(recorder.operation)
+        assert outcome.strategy in ((NATIVE, REBUILD) if is_defensive else (NATIVE, IN_PLACE, REBUILD))
+        results.append(comparable(database))
+        database.close()
+    assert results[0] == results[1]
 
 
 # -- what stays ----------------------------------------------------------------------------------

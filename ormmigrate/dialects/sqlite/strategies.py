@@ -84,6 +84,7 @@ class Strategies:
 
     @cached_property
     def edits_schema(self) -> bool:
+        """Whether the schema may be edited; some builds, and connections in defensive mode, forbid it."""
         return IN_PLACE in self.allowed and may_edit_schema(self.database)
 
     def put_in_force(self, draft: Draft, native: str | None = None) -> Outcome:
@@ -109,6 +110,9 @@ class Strategies:
             except IntegrityError:
                 raise
             except DatabaseError as error:
+                if name == IN_PLACE and "may not be modified" in str(error):
+                    self.edits_schema = False
+                    continue
                 if "malformed database schema" in str(error):  # what we wrote; it is undone
                     problem = f"SQLite does not take the new definition: {error}."
                     continue
@@ -123,7 +127,9 @@ class Strategies:
     def _ways(self, draft: Draft, native: str | None) -> Iterator[tuple[str, Callable[[], int]]]:
         if native is not None and NATIVE in self.allowed:
             yield NATIVE, lambda: self._native(draft, native)
-        if not draft.must_rewrite and self.edits_schema and not _is_demanded_of_converted(draft):
+        # Not asked beforehand whether the schema may be edited: the edit itself says so.
+        may_edit = IN_PLACE in self.allowed and self.__dict__.get("edits_schema", True)
+        if may_edit and not draft.must_rewrite and not _is_demanded_of_converted(draft):
             yield IN_PLACE, lambda: edit_in_place(self.database, draft)
         if REBUILD in self.allowed:
             yield REBUILD, lambda: self._rebuild(draft)
