@@ -576,6 +576,10 @@ IN_GROUPS: dict[str, Callable[[Any], object]] = {
     "a column with a CHECK that is renamed then": lambda t: [
         t.add_column("x", IntegerField(default=1, constraints=[Check("x > 0")])), t.rename_column("x", "y"),
     ],
+    "a column with a CHECK that goes again": lambda t: [
+        t.add_column("x", IntegerField(default=1, constraints=[Check("x > 0")])), t.drop_column("x", cascade=True),
+        t.drop_not_null("email"),
+    ],
     "a key that is new and filled": lambda t: [
         t.add_column("c", ForeignKeyField(reference("city"), default=1)), t.drop_constraint("short"),
     ],
@@ -1090,6 +1094,17 @@ PRAGMA ignore_check_constraints = 0;
     database = opened(sqlite_place, lambda m: m.add_column_default("t", "b", 1), setup=setup)
     database.register_models([])
     assert values(database, "SELECT a, b FROM t") == [(-1, 5), (2, 6)]
+
+
+def test_an_old_violation_does_not_hide_what_is_new(sqlite_place: Place):
+    setup = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, a INT CHECK (a > 0), b TEXT UNIQUE);
+PRAGMA ignore_check_constraints = 1;
+INSERT INTO t VALUES (1, -1, '1'), (2, 2, '01');
+PRAGMA ignore_check_constraints = 0;
+"""
+    error = refused(sqlite_place, lambda m: m.alter_column_type("t", "b", IntegerField(null=True)), setup)
+    assert isinstance(error, IntegrityCheckFailed)
 
 
 def test_a_table_that_sqlites_check_takes_for_damaged_is_no_matter(sqlite_place: Place):

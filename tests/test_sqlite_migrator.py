@@ -175,6 +175,8 @@ def test_a_column_that_breaks_a_view_is_not_added(database: SqliteDatabase):
         migrate(operation)
     with database.atomic(), pytest.raises(UnsupportedOperation, match="view both"):
         migrate(operation)
+    with pytest.raises(UnsupportedOperation, match="view both"):
+        migrate(migrator.alter_table("alone", operation, migrator.drop_not_null("alone", "a")))
     assert state(database) == before
 
 

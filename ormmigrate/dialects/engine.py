@@ -41,6 +41,12 @@ from ormmigrate.operations import (
 )
 
 SCRATCH_TABLE = "ormmigrate_scratch_table"
+UNFILLED = (
+    "It forbids NULL and has no default, so existing rows would have nothing to hold.",
+    "give the field null=True or a default=: existing rows get the default, new rows are the application's to fill.",
+)
+NO_USING = "has no USING for a change of type, so cast= has no meaning here."
+WITHOUT_USING = "leave it out, and change the values with migrator.sql('UPDATE ...') before or after."
 
 
 @dataclass(frozen=True)
@@ -196,12 +202,7 @@ class Engine:
     def add_column(self, operation: AddColumn) -> Outcome | None:
         field = self.prepared(operation)
         if not field.null and field.default is None and not operation.allow_not_null:
-            raise self.unsupported(
-                operation,
-                "It forbids NULL and has no default, so existing rows would have nothing to hold.",
-                "give the field null=True or a default=: existing rows get the default, new rows are the "
-                "application's to fill.",
-            )
+            raise self.unsupported(operation, *UNFILLED)
         self.send_rendered(
             self.playhouse.alter_add_column(operation.table, operation.column, field, operation.allow_not_null)
         )
@@ -307,11 +308,7 @@ class Engine:
     def refuse_cast(self, operation: AlterColumnType) -> None:
         """Only PostgreSQL has ALTER ... TYPE ... USING."""
         if operation.cast is not None:
-            raise self.unsupported(
-                operation,
-                f"{self.dialect.name} has no USING for a change of type, so cast= has no meaning here.",
-                "leave it out, and change the values with migrator.sql('UPDATE ...') before or after.",
-            )
+            raise self.unsupported(operation, f"{self.dialect.name} {NO_USING}", WITHOUT_USING)
 
     def add_not_null(self, operation: AddNotNull) -> Outcome | None:
         self.playhouse.add_not_null(operation.table, operation.column).run()

@@ -9,7 +9,7 @@ from typing import Any
 from peewee import Database, Field
 
 from ormmigrate.dialects import ddl
-from ormmigrate.dialects.engine import declares_default
+from ormmigrate.dialects.engine import NO_USING, UNFILLED, WITHOUT_USING, declares_default
 from ormmigrate.dialects.sqlite import constraining, drafts, sought, words
 from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
 from ormmigrate.dialects.sqlite.refusals import Refused
@@ -47,11 +47,7 @@ def ready(operation: AddColumn) -> Field:
             "create a table with the key, copy the rows with migrator.sql(...), and rename it.",
         )
     if not field.null and field.default is None and not operation.allow_not_null and not declares_default(field):
-        raise Refused(
-            "It forbids NULL and has no default, so existing rows would have nothing to hold.",
-            "give the field null=True or a default=: existing rows get the default, new rows are the "
-            "application's to fill.",
-        )
+        raise Refused(*UNFILLED)
     return field
 
 
@@ -161,7 +157,4 @@ def is_filled(operation: AddColumn, field: Field) -> bool:
 
 def _refuse_cast(operation: AlterColumnType) -> None:
     if operation.cast is not None:
-        raise Refused(
-            "SQLite has no USING for a change of type, so cast= has no meaning here.",
-            "leave it out, and change the values with migrator.sql('UPDATE ...') before or after.",
-        )
+        raise Refused(f"SQLite {NO_USING}", WITHOUT_USING)

@@ -43,6 +43,13 @@ class Demand:
     target: str = ""
     target_columns: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> set[str]:
+        """The columns that it is about, folded."""
+        return {folded(name) for name in self.columns} | {
+            folded(unquoted(token.text)) for token in names_in(self.expression)
+        }
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -232,7 +239,7 @@ def drop_column(draft: Draft, name: str) -> Draft:
         kept={new: old for new, old in draft.kept.items() if new != key},
         filled={new: value for new, value in draft.filled.items() if new != key},
         converted=draft.converted - {key},
-        demands=tuple(demand for demand in draft.demands if column.name not in demand.columns),
+        demands=tuple(demand for demand in draft.demands if key not in demand.names),
         must_rewrite=True,
     )
 
@@ -382,13 +389,7 @@ def set_default(draft: Draft, name: str, words: str) -> Draft:
             f"{column.name} is generated, so a default would never be used.", "take the operation out."
         )  # fmt: skip
     definition = draft.definition
-    return replace(
-        draft,
-        text=edits.set_default(definition, definition.column(name), words),
-        columns=draft.changing(column, default=words),
-        filled=_with_former_default(draft, column),
-        must_rewrite=draft.must_rewrite or not is_stored_in_every_row(draft, column),
-    )
+    return _with_default(draft, column, edits.set_default(definition, definition.column(name), words), words)
 
 
 def drop_default(draft: Draft, name: str) -> Draft:
@@ -396,21 +397,22 @@ def drop_default(draft: Draft, name: str) -> Draft:
     if column.default is None:
         return draft
     definition = draft.definition
+    return _with_default(draft, column, edits.drop_default(definition, definition.column(name)), None)
+
+
+def _with_default(draft: Draft, column: Column, text: str, default: str | None) -> Draft:
+    """A default that changes after its column was added is not that of the rows that were there before."""
+    key = folded(column.name)
+    filled = draft.filled
+    if key not in draft.kept and key not in filled:
+        filled = {**filled, key: column.default or "NULL"}
     return replace(
         draft,
-        text=edits.drop_default(definition, definition.column(name)),
-        columns=draft.changing(column, default=None),
-        filled=_with_former_default(draft, column),
+        text=text,
+        columns=draft.changing(column, default=default),
+        filled=filled,
         must_rewrite=draft.must_rewrite or not is_stored_in_every_row(draft, column),
     )
-
-
-def _with_former_default(draft: Draft, column: Column) -> Mapping[str, str]:
-    """What fills new columns: a default that changes after the column was added is not that of rows before it."""
-    key = folded(column.name)
-    if key in draft.kept or key in draft.filled:
-        return draft.filled
-    return {**draft.filled, key: column.default or "NULL"}
 
 
 def is_stored_in_every_row(draft: Draft, column: Column) -> bool:

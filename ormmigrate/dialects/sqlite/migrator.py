@@ -152,11 +152,11 @@ class SqliteMigrator(playhouse.SqliteMigrator):  # type: ignore[misc]
                 self._run_unbroken(operation)
 
     def _run_unbroken(self, operation: Operation) -> Outcome:
-        """Run an operation; a column that is added may break a view or trigger, and all others look for that."""
-        if not isinstance(operation, AddColumn):
+        """Run an operation; what adds a column may break a view or trigger, for which a batch looks at its end."""
+        if not isinstance(operation, (AddColumn, AlterTable)):
             return self.engine.run(operation)
         try:
-            with unbroken(self.database, f"with {operation.table}.{operation.column}"):
+            with unbroken(self.database, f"with {operation.table} as it would be"):
                 return self.engine.run(operation)
         except Refused as error:
             raise self.engine.unsupported(operation, error.reason, error.advice) from error

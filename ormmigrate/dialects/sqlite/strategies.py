@@ -17,7 +17,6 @@ from ormmigrate.dialects.sqlite.altering import (
     rename_kept_columns,
     same_spelling,
 )
-from ormmigrate.dialects.sqlite.definition import names_in
 from ormmigrate.dialects.sqlite.dependents import referring_keys
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 from ormmigrate.dialects.sqlite.drafts import Draft
@@ -25,7 +24,7 @@ from ormmigrate.dialects.sqlite.findings import check_rows
 from ormmigrate.dialects.sqlite.rebuilding import rebuild
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import ask, columns_of, text_of
-from ormmigrate.dialects.sqlite.tokens import folded, quoted, unquoted
+from ormmigrate.dialects.sqlite.tokens import quoted
 
 NATIVE, IN_PLACE, REBUILD = STRATEGIES = ("native", "in place", "rebuild")
 STEP = "ormmigrate_operation"
@@ -206,9 +205,4 @@ class Strategies:
 
 def _is_demanded_of_converted(draft: Draft) -> bool:
     """Whether rows would have to be looked at under their new affinity, which in place they get last."""
-    for demand in draft.demands:
-        named = {folded(name) for name in demand.columns} if demand.kind != "NOT NULL" else set()
-        named |= {folded(unquoted(token.text)) for token in names_in(demand.expression)}
-        if named & draft.converted:
-            return True
-    return False
+    return any(demand.names & draft.converted for demand in draft.demands if demand.kind != "NOT NULL")
