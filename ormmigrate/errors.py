@@ -307,14 +307,22 @@ class IntegrityCheckFailed(MigrationError):
 
 
 class LockTimeout(MigrationError):
-    """Another batch, or another writer, did not end in time; nothing was touched.
+    """Another batch, or somebody who uses the tables, did not end in time.
 
     Attributes: timeout_s; holder (who has the lock, where the database tells).
     """
 
-    def __init__(self, *, timeout_s: float, holder: str | None = None) -> None:
+    def __init__(self, *, timeout_s: float, holder: str | None = None, tries: int | None = None) -> None:
+        """`tries` is given where it is a table's lock that was not had, so often."""
         self.timeout_s, self.holder = timeout_s, holder
         who = f" It is held by {holder}." if holder else ""
+        if tries is not None:
+            super().__init__(
+                f"A lock on the table could not be had in {tries} tries of {timeout_s:g} s.{who}",
+                "end what uses the table for so long, and start again; or be more patient: "
+                "Database(..., limits=Limits(ddl_lock_timeout_s=10)), which keeps others waiting as long.",
+            )
+            return
         super().__init__(
             f"The migration lock could not be had within {timeout_s:g} s.{who}",
             "wait for the other process to finish, or end it, and start again; the lock goes with its "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from peewee import Database, Field, Model, Node
+from peewee import SQL, Database, Field, Model, Node
 
 from ormmigrate.dialects.base import Dialect
 from ormmigrate.errors import ConfigurationError
@@ -20,6 +20,7 @@ from ormmigrate.operations import (
     AddUnique,
     AlterColumnType,
     AlterTable,
+    Backfill,
     CreateTable,
     DropColumn,
     DropColumnDefault,
@@ -52,25 +53,37 @@ class TableMigrator:
             "write a peewee field, with its parentheses: TextField(null=True).",
         )
 
-    def add_column(self, column_name: str, field: Field, allow_not_null: bool = False) -> None:
-        self._perform(AddColumn(self._table, column_name, self._field(column_name, field), allow_not_null))
+    def add_column(
+        self, column_name: str, field: Field, allow_not_null: bool = False, *, allow_copy: bool = False
+    ) -> None:
+        ready = self._field(column_name, field)
+        self._perform(AddColumn(self._table, column_name, ready, allow_not_null, allow_copy=allow_copy))
 
-    def drop_column(self, column_name: str, cascade: bool = False, *, field: Field | None = None) -> None:
-        self._perform(DropColumn(self._table, column_name, cascade, field))
+    def drop_column(
+        self, column_name: str, cascade: bool = False, *, field: Field | None = None, allow_copy: bool = False
+    ) -> None:
+        self._perform(DropColumn(self._table, column_name, cascade, field, allow_copy=allow_copy))
 
     def rename_column(self, old_name: str, new_name: str) -> None:
         self._perform(RenameColumn(self._table, old_name, new_name))
 
     def alter_column_type(
-        self, column: str, field: Field, cast: str | Node | None = None, *, replaces: Field | None = None
+        self,
+        column: str,
+        field: Field,
+        cast: str | Node | None = None,
+        *,
+        replaces: Field | None = None,
+        allow_copy: bool = False,
     ) -> None:
-        self._perform(AlterColumnType(self._table, column, self._field(column, field), cast, replaces))
+        ready = self._field(column, field)
+        self._perform(AlterColumnType(self._table, column, ready, cast, replaces, allow_copy=allow_copy))
 
-    def add_not_null(self, column: str) -> None:
-        self._perform(AddNotNull(self._table, column))
+    def add_not_null(self, column: str, *, online: bool = False, allow_copy: bool = False) -> None:
+        self._perform(AddNotNull(self._table, column, online, allow_copy=allow_copy))
 
-    def drop_not_null(self, column: str) -> None:
-        self._perform(DropNotNull(self._table, column))
+    def drop_not_null(self, column: str, *, allow_copy: bool = False) -> None:
+        self._perform(DropNotNull(self._table, column, allow_copy=allow_copy))
 
     def add_column_default(self, column: str, default: Any, *, replaces: Any = None) -> None:
         self._perform(AddColumnDefault(self._table, column, default, replaces))
@@ -86,23 +99,42 @@ class TableMigrator:
         where: Node | None = None,
         nulls_distinct: bool | None = None,
         name: str | None = None,
+        *,
+        concurrently: bool = False,
+        allow_copy: bool = False,
     ) -> None:
-        self._perform(AddIndex(self._table, _columns(columns), unique, using, where, nulls_distinct, name))
+        self._perform(
+            AddIndex(
+                self._table,
+                _columns(columns),
+                unique,
+                using,
+                where,
+                nulls_distinct,
+                name,
+                concurrently,
+                allow_copy=allow_copy,
+            )
+        )
 
-    def drop_index(self, index_name: str, *, columns: Sequence[str] = (), unique: bool = False) -> None:
-        replaces = AddIndex(self._table, _columns(columns), unique, name=index_name) if columns else None
-        self._perform(DropIndex(self._table, index_name, replaces))
+    def drop_index(
+        self, index_name: str, *, columns: Sequence[str] = (), unique: bool = False, concurrently: bool = False
+    ) -> None:
+        replaces = None
+        if columns:
+            replaces = AddIndex(self._table, _columns(columns), unique, name=index_name, concurrently=concurrently)
+        self._perform(DropIndex(self._table, index_name, replaces, concurrently))
 
-    def add_constraint(self, name: str, constraint: Node) -> None:
-        self._perform(AddConstraint(self._table, name, constraint))
+    def add_constraint(self, name: str, constraint: Node, *, online: bool = False, allow_copy: bool = False) -> None:
+        self._perform(AddConstraint(self._table, name, constraint, online, allow_copy=allow_copy))
 
     def drop_constraint(
         self, name: str | None = None, *, columns: Sequence[str] = (), constraint: Node | None = None
     ) -> None:  # fmt: skip
         self._perform(DropConstraint(self._table, name, constraint, columns=_columns(columns)))
 
-    def add_unique(self, *column_names: str) -> None:
-        self._perform(AddUnique(self._table, column_names))
+    def add_unique(self, *column_names: str, online: bool = False, allow_copy: bool = False) -> None:
+        self._perform(AddUnique(self._table, column_names, online, allow_copy=allow_copy))
 
     def add_foreign_key_constraint(
         self,
@@ -113,10 +145,22 @@ class TableMigrator:
         on_update: str | None = None,
         constraint_name: str | None = None,
         rel_schema: str | None = None,
+        *,
+        online: bool = False,
+        allow_copy: bool = False,
     ) -> None:
         self._perform(
             AddForeignKeyConstraint(
-                self._table, column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
+                self._table,
+                column_name,
+                rel,
+                rel_column,
+                on_delete,
+                on_update,
+                constraint_name,
+                rel_schema,
+                online,
+                allow_copy=allow_copy,
             )
         )
 
@@ -203,8 +247,11 @@ class Migrator:
         self._perform(RenameTable(old_name, new_name))
 
     @contextmanager
-    def alter_table(self, table: str) -> Iterator[TableMigrator]:
-        """Group changes of one table; they run when the block ends.
+    def alter_table(self, table: str, *, allow_copy: bool = False) -> Iterator[TableMigrator]:
+        """Group changes of one table; they run when the block ends, as one ALTER TABLE where the server can.
+
+        Args:
+            allow_copy: whether MariaDB and MySQL may copy the whole table, which nobody can write to meanwhile.
 
         Example:
             with migrator.alter_table("user") as user:
@@ -214,40 +261,64 @@ class Migrator:
         changes: list[Operation] = []
         yield TableMigrator(table, changes.append)
         if changes:
-            self._perform(AlterTable(table, tuple(changes)))
+            self._perform(AlterTable(table, tuple(changes), allow_copy=allow_copy))
 
     def _of(self, table: str) -> TableMigrator:
         return TableMigrator(table, self._perform)
 
     # -- columns, indexes and constraints: as in alter_table, with the table in front ----------
 
-    def add_column(self, table: str, column_name: str, field: Field, allow_not_null: bool = False) -> None:
+    def add_column(
+        self, table: str, column_name: str, field: Field, allow_not_null: bool = False, *, allow_copy: bool = False
+    ) -> None:
         """Add a column. Where it forbids NULL, existing rows get its default; a function is called once for each."""
-        self._of(table).add_column(column_name, field, allow_not_null)
+        self._of(table).add_column(column_name, field, allow_not_null, allow_copy=allow_copy)
 
     def drop_column(
-        self, table: str, column_name: str, cascade: bool = False, *, field: Field | None = None
-    ) -> None:  # fmt: skip
+        self,
+        table: str,
+        column_name: str,
+        cascade: bool = False,
+        *,
+        field: Field | None = None,
+        allow_copy: bool = False,
+    ) -> None:
         """Drop a column and its values. With the `field` it had it can be reversed."""
-        self._of(table).drop_column(column_name, cascade, field=field)
+        self._of(table).drop_column(column_name, cascade, field=field, allow_copy=allow_copy)
 
     def rename_column(self, table: str, old_name: str, new_name: str) -> None:
         """Rename a column; what refers to it follows."""
         self._of(table).rename_column(old_name, new_name)
 
     def alter_column_type(
-        self, table: str, column: str, field: Field, cast: str | Node | None = None, *, replaces: Field | None = None
+        self,
+        table: str,
+        column: str,
+        field: Field,
+        cast: str | Node | None = None,
+        *,
+        replaces: Field | None = None,
+        allow_copy: bool = False,
     ) -> None:
-        """Change a column's type. With the field that it `replaces` it can be reversed."""
-        self._of(table).alter_column_type(column, field, cast, replaces=replaces)
+        """Change a column's type. With the field that it `replaces` it can be reversed.
 
-    def add_not_null(self, table: str, column: str) -> None:
-        """Forbid NULL; fails where a row holds one."""
-        self._of(table).add_not_null(column)
+        Args:
+            allow_copy: whether MariaDB and MySQL may copy the whole table, which nobody can write to meanwhile;
+                tables that are small (`Limits.copy_limit_bytes`) are copied without being asked.
+        """
+        self._of(table).alter_column_type(column, field, cast, replaces=replaces, allow_copy=allow_copy)
 
-    def drop_not_null(self, table: str, column: str) -> None:
+    def add_not_null(self, table: str, column: str, *, online: bool = False, allow_copy: bool = False) -> None:
+        """Forbid NULL; fails where a row holds one.
+
+        Args:
+            online: on PostgreSQL, in steps that stall nobody (a CHECK that is validated); see `add_index`.
+        """
+        self._of(table).add_not_null(column, online=online, allow_copy=allow_copy)
+
+    def drop_not_null(self, table: str, column: str, *, allow_copy: bool = False) -> None:
         """Allow NULL."""
-        self._of(table).drop_not_null(column)
+        self._of(table).drop_not_null(column, allow_copy=allow_copy)
 
     def add_column_default(self, table: str, column: str, default: Any, *, replaces: Any = None) -> None:
         """Give a column a default in the database: a constant, SQL("now()"), or a text that ends in ) or '.
@@ -270,17 +341,41 @@ class Migrator:
         where: Node | None = None,
         nulls_distinct: bool | None = None,
         name: str | None = None,
+        *,
+        concurrently: bool = False,
+        allow_copy: bool = False,
     ) -> None:
-        """Add an index, called `table_column_column` unless named."""
-        self._of(table).add_index(columns, unique, using, where, nulls_distinct, name)
+        """Add an index, called `table_column_column` unless named.
 
-    def drop_index(self, table: str, index_name: str, *, columns: Sequence[str] = (), unique: bool = False) -> None:
+        Args:
+            concurrently: on PostgreSQL, without keeping anybody from writing. Such operations, and those with
+                `online=True`, need a migration with `transactional = False`; elsewhere they run in their plain form.
+        """
+        self._of(table).add_index(
+            columns, unique, using, where, nulls_distinct, name, concurrently=concurrently, allow_copy=allow_copy
+        )
+
+    def drop_index(
+        self,
+        table: str,
+        index_name: str,
+        *,
+        columns: Sequence[str] = (),
+        unique: bool = False,
+        concurrently: bool = False,
+    ) -> None:
         """Drop an index. With the `columns` that it covered it can be reversed."""
-        self._of(table).drop_index(index_name, columns=columns, unique=unique)
+        self._of(table).drop_index(index_name, columns=columns, unique=unique, concurrently=concurrently)
 
-    def add_constraint(self, table: str, name: str, constraint: Node) -> None:
-        """Add a named constraint: Check(...), or SQL("UNIQUE (...)")."""
-        self._of(table).add_constraint(name, constraint)
+    def add_constraint(
+        self, table: str, name: str, constraint: Node, *, online: bool = False, allow_copy: bool = False
+    ) -> None:
+        """Add a named constraint: Check(...), or SQL("UNIQUE (...)").
+
+        Args:
+            online: on PostgreSQL, a CHECK first for new rows, and then for those that are there.
+        """
+        self._of(table).add_constraint(name, constraint, online=online, allow_copy=allow_copy)
 
     def drop_constraint(
         self,
@@ -298,9 +393,13 @@ class Migrator:
         """
         self._of(table).drop_constraint(name, columns=columns, constraint=constraint)
 
-    def add_unique(self, table: str, *column_names: str) -> None:
-        """Require columns to be unique together, by a constraint called `uniq_column_column`."""
-        self._of(table).add_unique(*column_names)
+    def add_unique(self, table: str, *column_names: str, online: bool = False, allow_copy: bool = False) -> None:
+        """Require columns to be unique together, by a constraint called `uniq_column_column`.
+
+        Args:
+            online: on PostgreSQL, by an index that is made concurrently.
+        """
+        self._of(table).add_unique(*column_names, online=online, allow_copy=allow_copy)
 
     def add_foreign_key_constraint(
         self,
@@ -312,10 +411,25 @@ class Migrator:
         on_update: str | None = None,
         constraint_name: str | None = None,
         rel_schema: str | None = None,
+        *,
+        online: bool = False,
+        allow_copy: bool = False,
     ) -> None:
-        """Make a column that is there refer to `rel.rel_column`."""
+        """Make a column that is there refer to `rel.rel_column`.
+
+        Args:
+            online: on PostgreSQL, first for new rows, and then for those that are there.
+        """
         self._of(table).add_foreign_key_constraint(
-            column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
+            column_name,
+            rel,
+            rel_column,
+            on_delete,
+            on_update,
+            constraint_name,
+            rel_schema,
+            online=online,
+            allow_copy=allow_copy,
         )
 
     def drop_foreign_key_constraint(self, table: str, column_name: str, **reference: Any) -> None:
@@ -337,6 +451,33 @@ class Migrator:
     ) -> None:  # fmt: skip
         """Call `function(migrator)`, for example to fill a column; `reverse(migrator)` takes it back."""
         self._perform(Run(function, reverse))
+
+    def backfill(
+        self,
+        table: str,
+        values: Mapping[str, Any],
+        where: Node | str | None = None,
+        batch_size: int = 10_000,
+        pause_s: float = 0,
+        *,
+        reverse: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Set columns of the rows that are there, to constants or SQL("...").
+
+        One statement in a transaction; where the migration says `transactional = False`, in batches by primary key,
+        each a transaction of its own, so that nobody waits long, and resumed where it stopped.
+
+        Args:
+            where: the rows meant, as SQL; all, if it is left out.
+            batch_size: rows of one transaction.
+            pause_s: seconds to wait between two of those.
+            reverse: the values that take it back; `{}` where the columns are dropped on the way down anyway.
+
+        Example:
+            migrator.backfill("order", {"total_cents": SQL("total * 100")}, where="total_cents IS NULL")
+        """
+        condition = SQL(where) if isinstance(where, str) else where
+        self._perform(Backfill(table, dict(values), condition, batch_size, pause_s, reverse))
 
     # -- questions ----------------------------------------------------------------------------
 

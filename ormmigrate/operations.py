@@ -68,6 +68,17 @@ class Operation:
         return None
 
 
+@dataclass(frozen=True, eq=False)
+class Change(Operation):
+    """A change of one table.
+
+    Attributes:
+        allow_copy: whether MariaDB and MySQL may copy the whole table for it, which nobody can write to meanwhile.
+    """
+
+    allow_copy: bool = field(default=False, kw_only=True)
+
+
 # -- tables -------------------------------------------------------------------------------------
 
 
@@ -123,7 +134,7 @@ class RenameTable(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class AddColumn(Operation):
+class AddColumn(Change):
     kind = "add_column"
     table: str
     column: str
@@ -134,11 +145,11 @@ class AddColumn(Operation):
         return f"add the column {self.table}.{self.column} ({field_words(self.field)})"
 
     def reverse(self) -> tuple[Operation, ...]:
-        return (DropColumn(self.table, self.column, field=self.field),)
+        return (DropColumn(self.table, self.column, field=self.field, allow_copy=self.allow_copy),)
 
 
 @dataclass(frozen=True, eq=False)
-class DropColumn(Operation):
+class DropColumn(Change):
     kind = "drop_column"
     advice = (
         "name the field it had, with null=True or a default=: migrator.drop_column(table, column, "
@@ -155,11 +166,11 @@ class DropColumn(Operation):
     def reverse(self) -> tuple[Operation, ...] | None:
         if self.field is None or not (self.field.null or self.field.default is not None):
             return None  # a column that forbids NULL and has no default cannot be added to rows
-        return (AddColumn(self.table, self.column, self.field),)
+        return (AddColumn(self.table, self.column, self.field, allow_copy=self.allow_copy),)
 
 
 @dataclass(frozen=True, eq=False)
-class RenameColumn(Operation):
+class RenameColumn(Change):
     kind = "rename_column"
     table: str
     column: str
@@ -173,7 +184,7 @@ class RenameColumn(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class AlterColumnType(Operation):
+class AlterColumnType(Change):
     kind = "alter_column_type"
     advice = (
         "name the field it had: migrator.alter_column_type(table, column, new, replaces=CharField()) can be "
@@ -191,24 +202,27 @@ class AlterColumnType(Operation):
     def reverse(self) -> tuple[Operation, ...] | None:
         if self.replaces is None or self.cast is not None:
             return None
-        return (AlterColumnType(self.table, self.column, self.replaces, replaces=self.field),)
+        return (
+            AlterColumnType(self.table, self.column, self.replaces, replaces=self.field, allow_copy=self.allow_copy),
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class AddNotNull(Operation):
+class AddNotNull(Change):
     kind = "add_not_null"
     table: str
     column: str
+    online: bool = False
 
     def describe(self) -> str:
         return f"forbid NULL in {self.table}.{self.column}"
 
     def reverse(self) -> tuple[Operation, ...]:
-        return (DropNotNull(self.table, self.column),)
+        return (DropNotNull(self.table, self.column, allow_copy=self.allow_copy),)
 
 
 @dataclass(frozen=True, eq=False)
-class DropNotNull(Operation):
+class DropNotNull(Change):
     kind = "drop_not_null"
     table: str
     column: str
@@ -217,11 +231,11 @@ class DropNotNull(Operation):
         return f"allow NULL in {self.table}.{self.column}"
 
     def reverse(self) -> tuple[Operation, ...]:
-        return (AddNotNull(self.table, self.column),)
+        return (AddNotNull(self.table, self.column, allow_copy=self.allow_copy),)
 
 
 @dataclass(frozen=True, eq=False)
-class AddColumnDefault(Operation):
+class AddColumnDefault(Change):
     kind = "add_column_default"
     table: str
     column: str
@@ -238,7 +252,7 @@ class AddColumnDefault(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class DropColumnDefault(Operation):
+class DropColumnDefault(Change):
     kind = "drop_column_default"
     advice = "name the default it had: migrator.drop_column_default(table, column, default=...); or write down()."
     table: str
@@ -256,7 +270,7 @@ class DropColumnDefault(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class AddIndex(Operation):
+class AddIndex(Change):
     kind = "add_index"
     table: str
     columns: tuple[str, ...]
@@ -265,6 +279,7 @@ class AddIndex(Operation):
     where: Node | None = None
     nulls_distinct: bool | None = None
     name: str | None = None
+    concurrently: bool = False
 
     @property
     def index(self) -> str:
@@ -275,11 +290,11 @@ class AddIndex(Operation):
         return f"add the {unique}index {self.index} on {self.table} ({', '.join(self.columns)})"
 
     def reverse(self) -> tuple[Operation, ...]:
-        return (DropIndex(self.table, self.index, replaces=self),)
+        return (DropIndex(self.table, self.index, replaces=self, concurrently=self.concurrently),)
 
 
 @dataclass(frozen=True, eq=False)
-class DropIndex(Operation):
+class DropIndex(Change):
     kind = "drop_index"
     advice = (
         "name what it covered: migrator.drop_index(table, name, columns=(...), unique=...) can be reversed; "
@@ -288,6 +303,7 @@ class DropIndex(Operation):
     table: str
     index: str
     replaces: AddIndex | None = None
+    concurrently: bool = False
 
     def describe(self) -> str:
         return f"drop the index {self.index} on {self.table}"
@@ -297,24 +313,26 @@ class DropIndex(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class AddConstraint(Operation):
+class AddConstraint(Change):
     kind = "add_constraint"
     table: str
     name: str | None
     constraint: Node
+    online: bool = False
 
     def describe(self) -> str:
         return f"add the constraint {self.name} to {self.table}"
 
     def reverse(self) -> tuple[Operation, ...]:
-        return (DropConstraint(self.table, self.name, constraint=self.constraint),)
+        return (DropConstraint(self.table, self.name, constraint=self.constraint, replaces=self),)
 
 
 @dataclass(frozen=True, eq=False)
-class AddUnique(Operation):
+class AddUnique(Change):
     kind = "add_unique"
     table: str
     columns: tuple[str, ...]
+    online: bool = False
 
     @property
     def name(self) -> str:
@@ -329,7 +347,7 @@ class AddUnique(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class DropConstraint(Operation):
+class DropConstraint(Change):
     kind = "drop_constraint"
     advice = "name what it was: migrator.drop_constraint(table, name, constraint=Check(...)); or write down()."
     table: str
@@ -351,7 +369,7 @@ class DropConstraint(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class AddForeignKeyConstraint(Operation):
+class AddForeignKeyConstraint(Change):
     kind = "add_foreign_key_constraint"
     table: str
     column: str
@@ -361,6 +379,7 @@ class AddForeignKeyConstraint(Operation):
     on_update: str | None = None
     constraint_name: str | None = None
     rel_schema: str | None = None
+    online: bool = False
 
     def describe(self) -> str:
         return f"add the foreign key {self.table}.{self.column} to {self.rel}.{self.rel_column}"
@@ -370,7 +389,7 @@ class AddForeignKeyConstraint(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class DropForeignKeyConstraint(Operation):
+class DropForeignKeyConstraint(Change):
     kind = "drop_foreign_key_constraint"
     advice = (
         "name what it referred to: migrator.drop_foreign_key_constraint(table, column, rel=..., "
@@ -391,7 +410,7 @@ class DropForeignKeyConstraint(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class AlterTable(Operation):
+class AlterTable(Change):
     """Several changes of one table, which belong together: on SQLite they write it once at most."""
 
     kind = "alter_table"
@@ -408,7 +427,7 @@ class AlterTable(Operation):
             if taken_back is None:
                 return None
             reverses += taken_back
-        return (AlterTable(self.table, tuple(reverses)),)
+        return (AlterTable(self.table, tuple(reverses), allow_copy=self.allow_copy),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -454,6 +473,41 @@ class Run(Operation):
 
     def reverse(self) -> tuple[Operation, ...] | None:
         return None if self.reverse_function is None else (Run(self.reverse_function, self.function),)
+
+
+@dataclass(frozen=True, eq=False)
+class Backfill(Operation):
+    """Values for columns of the rows that are there.
+
+    Attributes:
+        values: the columns, each with a constant or SQL(...).
+        where: the rows meant, as an expression or SQL(...); None means all.
+        batch_size: the rows of one transaction, where the migration is not one.
+        pause_s: how long to wait between two of those.
+        reverse_values: what takes it back; empty where nothing has to.
+    """
+
+    kind = "backfill"
+    advice = (
+        "give its reverse: migrator.backfill(..., reverse={column: value}), or reverse={} where the columns that it "
+        "fills are dropped on the way down; or write down()."
+    )
+    table: str
+    values: Mapping[str, Any]
+    where: Node | None = None
+    batch_size: int = 10_000
+    pause_s: float = 0
+    reverse_values: Mapping[str, Any] | None = None
+
+    def describe(self) -> str:
+        return f"fill {', '.join(f'{self.table}.{column}' for column in self.values)}"
+
+    def reverse(self) -> tuple[Operation, ...] | None:
+        if self.reverse_values is None:
+            return None
+        if not self.reverse_values:
+            return ()
+        return (Backfill(self.table, self.reverse_values, None, self.batch_size, self.pause_s),)
 
 
 def first_line(text: str, limit: int = 100) -> str:

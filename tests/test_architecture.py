@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ormmigrate"
 LAYERS = (
     ("version",),
     ("errors",),
-    ("environments", "events"),
+    ("environments", "events", "limits"),
     ("operations",),
     ("migration",),
     ("syntax",),
@@ -26,15 +26,15 @@ LAYERS = (
     (
         "dialects.violations",
         "dialects.script",
-        "dialects.mysql_definition",
-        "dialects.mysql_confined",
         "dialects.base",
         "dialects.ddl",
     ),
     ("dialects.sqlite.tokens", "dialects.sqlite.values", "dialects.sqlite.refusals"),
-    ("dialects.sqlite.dialect", "dialects.postgresql", "dialects.mysql"),
+    ("dialects.mysql.definition",),
+    ("dialects.mysql.confined",),
+    ("dialects.sqlite.dialect", "dialects.postgresql.dialect", "dialects.mysql.dialect"),
     ("dialects.engine",),
-    ("dialects.postgresql_engine", "dialects.mysql_engine"),
+    ("dialects.postgresql.engine", "dialects.mysql.engine"),
     # SQLite, from what reads a table to what changes it.
     ("dialects.sqlite.definition",),
     ("dialects.sqlite.reading",),
@@ -49,6 +49,7 @@ LAYERS = (
     ("dialects.sqlite.engine",),
     ("dialects.sqlite.migrator",),
     ("dialects.sqlite",),
+    ("dialects.postgresql", "dialects.mysql"),
     ("dialects",),
     ("history",),
     ("migrations",),
@@ -75,8 +76,8 @@ PURE += ["listing", "naming", "layout", "registration"]
 LAZY = {
     ("dialects.sqlite.dialect", "dialects.sqlite.engine"),
     ("dialects.sqlite.dialect", "dialects.sqlite.dependents"),
-    ("dialects.postgresql", "dialects.postgresql_engine"),
-    ("dialects.mysql", "dialects.mysql_engine"),
+    ("dialects.postgresql.dialect", "dialects.postgresql.engine"),
+    ("dialects.mysql.dialect", "dialects.mysql.engine"),
 }
 COMMAND_LINE = {"click", "rich"}
 

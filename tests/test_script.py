@@ -90,8 +90,8 @@ def test_any_beginning_of_a_script_can_be_split(kind: str):
 
 
 def test_there_is_a_grammar_for_every_dialect():
-    from ormmigrate.dialects.mysql import MySQLDialect
-    from ormmigrate.dialects.postgresql import PostgresqlDialect
+    from ormmigrate.dialects.mysql.dialect import MySQLDialect
+    from ormmigrate.dialects.postgresql.dialect import PostgresqlDialect
     from ormmigrate.dialects.sqlite.dialect import SqliteDialect
 
     assert set(GRAMMARS) == {dialect.name for dialect in (MySQLDialect, PostgresqlDialect, SqliteDialect)}

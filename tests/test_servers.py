@@ -11,7 +11,7 @@ from snapshot import HISTORY, rows, schema, snapshot
 
 from ormmigrate import Database, MigrationFailed, UnsupportedOperation
 from ormmigrate.connection import inner
-from ormmigrate.dialects.mysql_definition import definitions, saying_null, without_null
+from ormmigrate.dialects.mysql.definition import definitions, saying_null, without_null
 
 
 def prepared(place: Place, *statements: str) -> Database:

@@ -36,11 +36,11 @@ def dialect_of(database: Database) -> Dialect:
             "CockroachDB is not supported: its advisory locks do nothing.", "use PostgreSQL."
         )  # fmt: skip
     if isinstance(database, PostgresqlDatabase):
-        from ormmigrate.dialects.postgresql import PostgresqlDialect
+        from ormmigrate.dialects.postgresql.dialect import PostgresqlDialect
 
         return PostgresqlDialect()
     if isinstance(database, MySQLDatabase):
-        from ormmigrate.dialects.mysql import MySQLDialect
+        from ormmigrate.dialects.mysql.dialect import MySQLDialect
 
         return MySQLDialect()
     raise ConfigurationError(

@@ -9,6 +9,7 @@ from peewee import Database, ImproperlyConfigured, PeeweeException, _transaction
 
 from ormmigrate.connection import held_open, internals
 from ormmigrate.errors import ConfigurationError
+from ormmigrate.limits import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Dialect:
     allows_forward_references: ClassVar[bool] = False
     #: Whether the driver takes `%` in a statement for a parameter even where there are none.
     doubles_percent: ClassVar[bool] = False
+    #: How long a statement may keep others waiting, and what it may copy.
+    limits: Limits = Limits()
 
     # -- connections ------------------------------------------------------------------------
 

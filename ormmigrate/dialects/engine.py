@@ -73,6 +73,8 @@ class Engine:
     migrator_class: ClassVar[type[playhouse.SchemaMigrator]] = playhouse.SchemaMigrator
     #: Whether a group of changes is more to it than the changes one by one.
     runs_groups: ClassVar[bool] = False
+    #: Whether `online=True` and `concurrently=True` are heeded; a replay in a scratch place runs the plain forms.
+    runs_online: bool = True
 
     def __init__(self, dialect: Dialect, database: Database) -> None:
         self.dialect = dialect
@@ -91,6 +93,10 @@ class Engine:
             return runner(operation) or DONE
         except NotImplementedError as error:
             raise self.unsupported(operation, f"{self.dialect.name} cannot do this here.") from error
+
+    def runs_alone(self, operation: Operation) -> bool:
+        """Whether an operation begins and ends its own transactions, so that none may be open around it."""
+        return False
 
     def unsupported(self, operation: Operation, reason: str, advice: str | None = None) -> UnsupportedOperation:
         return UnsupportedOperation(

@@ -166,7 +166,7 @@ class PostgresqlDialect(Dialect):
             self._roll_back(database)
 
     def engine(self, database: Database) -> Engine:
-        from ormmigrate.dialects.postgresql_engine import PostgresqlEngine
+        from ormmigrate.dialects.postgresql.engine import PostgresqlEngine
 
         return PostgresqlEngine(self, database)
 

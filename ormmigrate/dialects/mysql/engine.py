@@ -25,7 +25,7 @@ from ormmigrate.dialects.engine import (
     default_of,
     table_indexes,
 )
-from ormmigrate.dialects.mysql_definition import definitions, outside_parentheses, saying_null, without_null
+from ormmigrate.dialects.mysql.definition import definitions, outside_parentheses, saying_null, without_null
 from ormmigrate.errors import ConfigurationError
 from ormmigrate.operations import (
     AddColumn,

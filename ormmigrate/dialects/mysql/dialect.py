@@ -10,7 +10,7 @@ from peewee import Database, PeeweeException
 
 from ormmigrate.connection import held_open, internals, stand_in
 from ormmigrate.dialects.base import Dialect, end_quietly
-from ormmigrate.dialects.mysql_confined import Confined
+from ormmigrate.dialects.mysql.confined import Confined
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
@@ -167,7 +167,7 @@ class MySQLDialect(Dialect):
             end_quietly("Dropping the scratch database", database, f"DROP DATABASE IF EXISTS `{name}`")
 
     def engine(self, database: Database) -> Engine:
-        from ormmigrate.dialects.mysql_engine import MySQLEngine
+        from ormmigrate.dialects.mysql.engine import MySQLEngine
 
         return MySQLEngine(self, database)
 

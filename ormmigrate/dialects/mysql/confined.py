@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ormmigrate.dialects.mysql_definition import tokens
+from ormmigrate.dialects.mysql.definition import tokens
 from ormmigrate.errors import ConfigurationError
 
 # Only to be looked up, as peewee's own introspection does.
