@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         UnorderedMigrations,
         UnsupportedOperation,
     )
+    from ormmigrate.limits import Limits
     from ormmigrate.migration import BaseMigration, reference
     from ormmigrate.migrator import Migrator
     from ormmigrate.registry import Registry
@@ -56,6 +57,7 @@ __all__ = [
     "IntegrityCheckFailed",
     "InvalidMigrationId",
     "IrreversibleMigration",
+    "Limits",
     "LockTimeout",
     "MigrationError",
     "MigrationFailed",
@@ -80,6 +82,7 @@ __all__ = [
 _HOMES = {
     "BaseMigration": "migration",
     "Database": "database",
+    "Limits": "limits",
     "Migrator": "migrator",
     "Registry": "registry",
     "Report": "report",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from peewee import Database, Model, PeeweeException
 
-from ormmigrate import failures, history
+from ormmigrate import failures, history, journal
 from ormmigrate.checksum import checksums_of, fingerprint_of
 from ormmigrate.connection import batch_lock
-from ormmigrate.dialects.base import Dialect, ensure_still_held
+from ormmigrate.continuing import Continuation
+from ormmigrate.dialects.base import CommitLost, Dialect, LockLost, ensure_still_held
 from ormmigrate.dialects.engine import Outcome
-from ormmigrate.dialects.violations import Violation, new_violations
 from ormmigrate.environments import Environment
-from ormmigrate.errors import IntegrityCheckFailed
+from ormmigrate.errors import MigrationError, UnfinishedMigration
 from ormmigrate.events import (
     BatchCommitted,
     BatchFailed,
@@ -27,18 +27,24 @@ from ormmigrate.events import (
     Noted,
     NothingPending,
     OperationRun,
+    RowsFilled,
     Warned,
     logger,
     notify,
 )
+from ormmigrate.integrity import Integrity
+from ormmigrate.journal import Entry
+from ormmigrate.journaling import Journal, KeptJournal
 from ormmigrate.live import LiveMigrator
-from ormmigrate.migration import DONE, RUNNING, BaseMigration
+from ormmigrate.migration import DONE, RAN, RUNNING, BaseMigration
 from ormmigrate.migrations import registry as builtin
+from ormmigrate.migrator import Migrator
 from ormmigrate.operations import Operation
 from ormmigrate.plan import AppliedMigration, Plan, errors_in, own_rows, pending, raise_or_warn
 from ormmigrate.recording import reverse_of
 from ormmigrate.registry import Registries
 from ormmigrate.report import Report
+from ormmigrate.stepping import RunsInParts, Step
 from ormmigrate.sync import create_missing_tables
 from ormmigrate.version import VERSION
 
@@ -48,8 +54,14 @@ if TYPE_CHECKING:
 #: The rows and whether the database has tables of its own, to what will run.
 Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
 
+#: (registry, id), the direction, and what its row is to say of it in the end.
+Open = tuple[tuple[str, str], str, dict[str, Any]]
+T = TypeVar("T")
+
 VERSION_MAX_LENGTH = 100
 NAME_MAX_LENGTH = 255
+#: What the journal calls the creation of tables from models, in place of (registry, id).
+SYNC = ("", "the tables of the models")
 
 
 @dataclass
@@ -58,8 +70,8 @@ class Batch:
 
     Attributes:
         created, warnings, applied, reverted: what has been done so far, for the report.
-        found_before: what the database's own check found of rows before anything was changed.
-        broken_before: views and triggers that did not compile then.
+        committed: the labels of migrations that a later failure of the batch leaves as they are.
+        is_in_parts: whether the lock that is held outlasts a transaction.
     """
 
     database: Database
@@ -74,26 +86,24 @@ class Batch:
     reverted: list[str] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     checksums: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    found_before: Sequence[str] = ()
-    broken_before: Mapping[str, str] = field(default_factory=dict)
+    committed: list[str] = field(default_factory=list)
+    is_in_parts: bool = False
+    _open: list[Open] = field(default_factory=list)
+    _planned_last: tuple[Plan, list[AppliedMigration]] = (Plan("up", ()), [])
 
     def run(self, planner: Planner, models: Sequence[type[Model]] = ()) -> Report:
         """Lock, plan, check, run, record, sync, check, commit.
 
         Raises:
-            MigrationError: the batch was rolled back where DDL is transactional; the error says so.
+            MigrationError: the batch was rolled back or taken back, or the error says what was not.
         """
         began = time.perf_counter()
         # Read here, for it takes longer than the batch of a small application, and needs no lock.
         self.checksums = checksums_of(self.registries.migrations)
         try:
-            with batch_lock(self.database), self.dialect.exclusive(self.database, self.lock_timeout_s):
-                plan, rows = self._planned(planner)
-                steps = self._steps(plan, rows)
-                before = self._checked(plan)
-                self._run_plan(plan, steps, max((row.batch for row in rows), default=0) + 1)
-                self._sync(models)
-                self._check_integrity(before)
+            plan, rows = self._locked(lambda: self._run_all(planner, models))
+        except CommitLost as lost:
+            plan, rows = self._looked_up(lost)
         except PeeweeException as error:
             wrapped = failures.outside_of_migrations(error, self.dialect)
             self._tell(BatchFailed(wrapped))
@@ -104,17 +114,83 @@ class Batch:
         duration_ms = (time.perf_counter() - began) * 1000
         if plan or self.created:
             self._tell(BatchCommitted(plan.direction, plan.labels, tuple(self.created), duration_ms))
-        else:
+        elif not self.applied and not self.reverted:
             # Somebody else's batch had done it when our turn came.
             self._tell(NothingPending(len(own_rows(self.registries, rows))))
+        return self._report(tuple(migration.label for migration in plan.baseline), duration_ms)
+
+    def resume(self) -> Report:
+        """Go on with the migration that was interrupted, behind the last operation that is done.
+
+        Raises:
+            ConfigurationError: nothing was interrupted, or it is not certain where to go on.
+        """
+        began = time.perf_counter()
+        self._locked(lambda: Continuation(self).resume())
+        return self._report((), (time.perf_counter() - began) * 1000)
+
+    def undo(self, confirm: Callable[[Sequence[str]], None]) -> Report:
+        """Take back what an interrupted batch has done, whatever of it cannot come back.
+
+        Args:
+            confirm: called with that, in words, before anything is touched; raises to stop.
+        """
+        began = time.perf_counter()
+        self._locked(lambda: Continuation(self).undo(confirm))
+        return self._report((), (time.perf_counter() - began) * 1000)
+
+    def _report(self, stamped: tuple[str, ...], duration_ms: float) -> Report:
         return Report(
             applied=tuple(self.applied),
             reverted=tuple(self.reverted),
-            stamped=tuple(migration.label for migration in plan.baseline),
+            stamped=stamped,
             created_tables=tuple(self.created),
             warnings=tuple(self.warnings),
             duration_ms=duration_ms,
         )
+
+    def _locked(self, work: Callable[[], T]) -> T:
+        """Work under the lock: in one transaction, and in parts where it turns out that it cannot be one."""
+        with batch_lock(self.database):
+            try:
+                with self.dialect.exclusive(self.database, self.lock_timeout_s):
+                    return work()
+            except RunsInParts:
+                self.is_in_parts = True
+            except KeyboardInterrupt:
+                self._take_back_afterwards()
+                raise
+            with self.dialect.exclusive_in_parts(self.database, self.lock_timeout_s):
+                return work()
+
+    def _looked_up(self, lost: CommitLost) -> tuple[Plan, list[AppliedMigration]]:
+        """Whether the batch whose COMMIT got no answer was committed, as the history says."""
+        plan, rows = self._planned_last
+        try:
+            self.database.close()
+            self.database.connect()
+            # Under the lock: the server's side of the old connection may still be at it.
+            with self.dialect.exclusive(self.database, self.lock_timeout_s):
+                present = {row.key for row in history.read(self.database, self.dialect)}
+                tables = self.dialect.table_names(self.database, self.dialect.schema)
+        except (PeeweeException, MigrationError) as error:
+            raise failures.commit_unknown(lost, error) from lost
+        keys = {migration.key for migration in plan.migrations}
+        made = {self.dialect.folded(name) for name in self.created} <= tables
+        if not (made and (keys <= present if plan.direction == "up" else not keys & present)):
+            raise failures.commit_lost(lost) from lost
+        self.warn("The connection was lost during COMMIT; the history says that the batch was committed.")
+        return plan, rows
+
+    def _take_back_afterwards(self) -> None:
+        """Ctrl-C may cost the connection, so that what had been done is taken back on another."""
+        if self.dialect.transactional_ddl:
+            return
+        try:
+            with self.dialect.exclusive(self.database, self.lock_timeout_s):
+                Continuation(self).take_back_what_was_left()
+        except (PeeweeException, MigrationError) as error:
+            self.warn(f"What the batch had done was not taken back yet; the next start does. {error}")
 
     def under_lock(self, change: Callable[[list[AppliedMigration]], None]) -> None:
         """Change the history and nothing else, under the lock; `change` is given the rows."""
@@ -126,20 +202,40 @@ class Batch:
         except PeeweeException as error:
             raise failures.outside_of_migrations(error, self.dialect) from error
 
+    def _run_all(self, planner: Planner, models: Sequence[type[Model]]) -> tuple[Plan, list[AppliedMigration]]:
+        Continuation(self).take_back_or_go_on()
+        plan, rows = self._planned_last = self._planned(planner)
+        steps = [self.step(plan.direction, migration, rows) for migration in plan.migrations]
+        integrity = Integrity(self.database, self.dialect, self.environment)
+        if plan.migrations and self.environment.backs_up:
+            self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
+        integrity.look()
+        if plan.migrations:
+            self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
+        self._run_plan(plan, steps, integrity, max((row.batch for row in rows), default=0) + 1)
+        try:
+            self._sync(models)
+            integrity.check()
+        except Exception as error:
+            if not self.dialect.transactional_ddl:
+                self.warn(self._taken_back("", error)[0])
+            raise
+        self.finish()
+        return plan, rows
+
     # -- planning ---------------------------------------------------------------------------
 
     def _planned(self, planner: Planner) -> tuple[Plan, list[AppliedMigration]]:
         """Read again, now that nobody else can write; run the built-in migrations; plan."""
         has_tables = history.has_other_tables(self.database, self.dialect)
         rows = history.read(self.database, self.dialect)
-        self._refuse_what_is_wrong(rows)
+        for text in raise_or_warn(errors_in(self.registries, rows, self.checksums), self.environment):
+            self.warn(text)
         plan = planner(rows, has_tables)
+        if not self.is_in_parts and any(not migration.transactional for migration in plan.migrations):
+            raise RunsInParts
         self._upgrade_history(rows)
         return plan, rows
-
-    def _refuse_what_is_wrong(self, rows: Sequence[AppliedMigration]) -> None:
-        for text in raise_or_warn(errors_in(self.registries, rows, self.checksums), self.environment):
-            self._warn(text)
 
     def _upgrade_history(self, rows: Sequence[AppliedMigration]) -> None:
         """Run the built-in migrations that are pending; each is idempotent, and all are recorded afterwards."""
@@ -149,41 +245,53 @@ class Batch:
         for migration in todo:
             self._record(migration, number=0, duration_ms=0.0)
 
-    def _steps(self, plan: Plan, rows: Sequence[AppliedMigration]) -> list[Step]:
-        """How each migration will run. What cannot is refused here, before anything is touched."""
-        for migration in plan.migrations:
-            if not migration.transactional:
-                raise failures.split_is_unsupported(migration)
-        return [self._step(plan, migration, rows) for migration in plan.migrations]
-
-    def _step(self, plan: Plan, migration: BaseMigration, rows: Sequence[AppliedMigration]) -> Step:
+    def step(
+        self,
+        direction: str,
+        migration: BaseMigration,
+        rows: Sequence[AppliedMigration],
+        done: Sequence[Entry] = (),
+        interrupted: Entry | None = None,
+    ) -> Step:
+        """How a migration will run, and go on behind what is `done`. What cannot is refused here, before anything."""
         adopted: Sequence[str] = ()
         reverses: list[Operation] | None = None
-        if plan.direction == "down":
+        if direction == "down":
             row = next(row for row in rows if row.key == migration.key)
             adopted = row.details.get("adopted", ())
             if not migration.writes_down:
                 reverses = reverse_of(self.database, self.dialect, migration)
+        is_kept = not (migration.transactional and self.dialect.transactional_ddl)
+        keeping = Journal()
+        if is_kept:
+            alone = not migration.transactional
+            keeping = KeptJournal(
+                self.database, self.dialect, migration.key, direction, alone=alone, done=done, interrupted=interrupted
+            )
         migrator = LiveMigrator(
             self.database,
             self.dialect,
             self._operation_of(migration),
             # Only a derived down() leaves what was adopted: one that is written says what it means.
             keep=adopted if reverses is not None else (),
-            guard=self._guard(),
-            on_adopted=self._adoption_of(migration),
+            guard=self._guard(migration),
+            on_adopted=self._adoption_of(direction, migration, is_kept),
+            on_progress=lambda *facts: self._tell(RowsFilled(migration.label, *facts)),
+            journal=keeping,
         )
-        return Step(plan.direction, migration, migrator, reverses)
+        return Step(direction, migration, migrator, is_kept, reverses)
 
-    def _adoption_of(self, migration: BaseMigration) -> Callable[[list[str]], None]:
+    def _adoption_of(self, direction: str, migration: BaseMigration, is_kept: bool) -> Callable[[list[str]], None]:
         """Note an adopted table at once where a kill would leave it adopted: a later down() must not drop it."""
-        if self.dialect.transactional_ddl:
+        if not is_kept:
             return lambda _: None
-        return lambda adopted: history.update(self.database, migration.key, {"details": {"adopted": adopted}})
+        kept = {"kept": direction, "alone": not migration.transactional}
+        return lambda adopted: history.update(self.database, migration.key, {"details": {**kept, "adopted": adopted}})
 
-    def _guard(self) -> Callable[[], None]:
+    def _guard(self, migration: BaseMigration) -> Callable[[], None]:
         connection = self.database.connection()
-        return lambda: ensure_still_held(self.dialect, self.database, connection)
+        in_transaction = migration.transactional
+        return lambda: ensure_still_held(self.dialect, self.database, connection, in_transaction=in_transaction)
 
     def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, Outcome, tuple[str, ...], float], None]:
         is_heard = bool(self.observers) or logger.isEnabledFor(logging.DEBUG)
@@ -195,96 +303,118 @@ class Batch:
 
         return tell
 
-    def _checked(self, plan: Plan) -> list[Violation]:
-        """What is broken before anything is touched; say what will run."""
-        if plan.migrations and self.environment.backs_up:
-            self._tell(Noted("No backup was made before this batch: backups are not part of this version."))
-        self.found_before = self._quick_check()
-        damage = [finding for finding in self.found_before if self.dialect.is_damage(finding)]
-        if damage:
-            raise IntegrityCheckFailed(
-                problem="The database is damaged, so nothing was changed.",
-                findings=damage,
-                advice="restore it from a backup first.",
-            )
-        self.broken_before = self.dialect.broken_definitions(self.database)
-        before = list(self.dialect.foreign_key_violations(self.database))
-        if plan.migrations:
-            self._tell(BatchPlanned(plan.direction, plan.labels, self.environment.name))
-        return before
-
     # -- running ----------------------------------------------------------------------------
 
-    def _run_plan(self, plan: Plan, steps: Sequence[Step], number: int) -> None:
+    def _run_plan(self, plan: Plan, steps: Sequence[Step], integrity: Integrity, number: int) -> None:
         for migration in plan.baseline:
             self._record(migration, number=number, duration_ms=0.0)
         for position, step in enumerate(steps, 1):
-            self._tell(
-                MigrationStarted(plan.direction, step.migration.label, step.migration.title, position, len(steps))
-            )
-            began = time.perf_counter()
-            if plan.direction == "up":
-                self._apply(step, number, began)
-            else:
-                self._revert(step)
-            duration_ms = (time.perf_counter() - began) * 1000
-            self._tell(MigrationApplied(plan.direction, step.migration.label, duration_ms))
+            if step.is_alone:
+                integrity.check()
+            self.run_step(step, number, position, len(steps))
 
-    def _apply(self, step: Step, number: int, began: float) -> None:
-        is_recorded_first = not self.dialect.transactional_ddl
-        if is_recorded_first:
-            self._record(step.migration, number=number, duration_ms=0.0, state=RUNNING)
-        try:
-            step.run()
-        except Exception as error:
-            raise self._failed(step, error, self.applied) from error
-        duration_ms = (time.perf_counter() - began) * 1000
-        details = {"adopted": step.migrator.adopted} if step.migrator.adopted else {}
-        if is_recorded_first:
-            values = {"state": DONE, "duration_ms": duration_ms, "details": details}
-            history.update(self.database, step.migration.key, values)
+    def run_step(self, step: Step, number: int, position: int = 1, total: int = 1, *, is_begun: bool = False) -> None:
+        """Run a migration, in the batch's transaction or outside of it, and record it.
+
+        Args:
+            is_begun: whether the history has it as running, because an earlier start was interrupted in it.
+        """
+        label = step.migration.label
+        if not self.dialect.holds_lock(self.database):
+            raise LockLost
+        self._tell(MigrationStarted(step.direction, label, step.migration.title, position, total))
+        began = time.perf_counter()
+        if step.is_alone:
+            # What came before it is committed, and so is it when it has run.
+            if not is_begun:
+                self.finish()
+            self.committed = [*self.applied, *self.reverted]
+            with self.dialect.outside_transaction(self.database):
+                self._run_and_record(step, number, is_begun=is_begun)
+                self.finish()
+            self.committed = [*self.applied, *self.reverted]
         else:
-            self._record(step.migration, number=number, duration_ms=duration_ms, details=details)
-        self.applied.append(step.migration.label)
+            self._run_and_record(step, number, is_begun=is_begun)
+        self._tell(MigrationApplied(step.direction, label, (time.perf_counter() - began) * 1000))
 
-    def _revert(self, step: Step) -> None:
-        if not self.dialect.transactional_ddl:
-            history.update(self.database, step.migration.key, {"state": RUNNING})
+    def _begin(self, step: Step, number: int) -> None:
+        """Write down that it is running, where a kill would leave it half done."""
+        if not step.is_kept:
+            return
+        details = step.details_while_kept
+        if step.direction == "up":
+            row = self.row_of(step.migration, number, state=RUNNING, details=details)
+            history.insert(self.database, row)
+        else:
+            history.update(self.database, step.migration.key, {"state": RUNNING, "details": details})
+
+    def _run_and_record(self, step: Step, number: int, *, is_begun: bool) -> None:
+        if not is_begun:
+            self._begin(step, number)
+        began = time.perf_counter()
         try:
             step.run()
         except Exception as error:
-            raise self._failed(step, error, self.reverted) from error
-        history.delete(self.database, [step.migration.key])
-        self.reverted.append(step.migration.label)
+            raise self._failed(step, error) from error
+        duration_ms = (time.perf_counter() - began) * 1000
+        if step.is_kept:
+            values = {"state": RAN, "duration_ms": duration_ms, "details": step.details_while_kept}
+            history.update(self.database, step.migration.key, values)
+            self._open.append((step.migration.key, step.direction, step.details))
+        elif step.direction == "up":
+            self._record(step.migration, number=number, duration_ms=duration_ms, details=step.details)
+        else:
+            history.delete(self.database, [step.migration.key])
+        (self.applied if step.direction == "up" else self.reverted).append(step.migration.label)
 
-    def _failed(self, step: Step, error: Exception, earlier: Sequence[str]) -> BaseException:
+    def finish(self) -> None:
+        """End a batch, or a part of one, that a journal is kept for: from here on it is not taken back any more."""
+        if self.dialect.transactional_ddl and not self._open:
+            return
+        with self.dialect.transaction(self.database):
+            for key, direction, details in self._open:
+                if direction == "up":
+                    history.update(self.database, key, {"state": DONE, "details": details})
+                else:
+                    history.delete(self.database, [key])
+            journal.clear(self.database)
+        self._open = []
+
+    def take_over(self, rows: Sequence[AppliedMigration]) -> None:
+        """End the batch of those rows with this one."""
+        for row in rows:
+            details = {"adopted": row.details["adopted"]} if "adopted" in row.details else {}
+            self._open.append((row.key, row.details["kept"], details))
+
+    # -- failing ----------------------------------------------------------------------------
+
+    def _failed(self, step: Step, error: Exception) -> BaseException:
         """What to raise where a migration raised: the one place where a database's error is wrapped."""
         if self.dialect.is_interrupt(error):
             return KeyboardInterrupt()
-        if not self.dialect.transactional_ddl:
-            effects = step.migrator.effects()
-            self._note_effects(step, effects)
-            outcome, advice = failures.kept(step.migration.label, effects, earlier)
+        label = step.migration.label
+        if step.is_alone:
+            outcome, advice = failures.goes_on(label, error)
+        elif self.dialect.transactional_ddl:
+            outcome, advice = failures.rolled_back(label, error, self.dialect.next_step(error))
         else:
-            outcome, advice = failures.rolled_back(step.migration.label, error, self.dialect.next_step(error))
+            outcome, advice = self._taken_back(label, error)
+        outcome = failures.with_committed(outcome, self.committed)
         return failures.migration_failed(step.migration, step.migrator, error, outcome, advice)
 
-    def _note_effects(self, step: Step, effects: Sequence[str]) -> None:
-        """Leave in the history what took effect, and no trace if nothing did.
-
-        If that fails, the first error is still the one to see.
-        """
-        key = step.migration.key
+    def _taken_back(self, label: str, error: Exception) -> tuple[str, str]:
+        """Take back what the batch has done, so that it is as if it had been one transaction."""
+        if self.database.is_closed() or not self.dialect.is_reachable(self.database):
+            return failures.left_to_next_start(label)
         try:
-            if effects:
-                # What was adopted must outlive the repair by hand: a later down() would drop it.
-                history.update(self.database, key, {"details": {"effects": effects, "adopted": step.migrator.adopted}})
-            elif step.direction == "down":
-                history.update(self.database, key, {"state": DONE})
-            else:
-                history.delete(self.database, [key])
-        except PeeweeException as error:
-            self._warn(f"What took effect could not be noted in the history: {error}")
+            Continuation(self).take_back_what_was_left()
+        except UnfinishedMigration as unfinished:
+            return failures.kept(unfinished)
+        except PeeweeException as lost:
+            self.warn(f"What the batch had done could not be taken back: {lost}")
+            return failures.left_to_next_start(label)
+        self._open = []
+        return failures.taken_back(label, error)
 
     def _record(
         self,
@@ -325,70 +455,33 @@ class Batch:
     # -- afterwards -------------------------------------------------------------------------
 
     def _sync(self, models: Sequence[type[Model]]) -> None:
-        self.created += create_missing_tables(self.database, self.dialect, models, self._tell)
+        self.created += self._create_missing_tables(models)
         if self.created:
-            self._warn(
+            self.warn(
                 f"After all migrations there was no table {', '.join(self.created)}: made from the models. Where no "
                 "migration creates a table, a fresh installation runs later migrations before it exists: write one "
                 f"(python -m ormmigrate new create_{self.created[0]}). Where one does, the table was dropped since."
             )
 
-    def _check_integrity(self, before: Sequence[Violation]) -> None:
-        broken = new_violations(before, self.dialect.foreign_key_violations(self.database))
-        if broken:
-            raise IntegrityCheckFailed(
-                problem="The batch would leave rows that refer to nothing. Everything was rolled back.",
-                findings=[str(violation) for violation in broken],
-                advice="delete or correct these rows in the migration that orphans them. Foreign keys are off "
-                "during a batch, so a DELETE there does not cascade: delete the children first.",
-            )
-        definitions = self.dialect.broken_definitions(self.database)
-        lost = [f"{name}: {error}" for name, error in definitions.items() if name not in self.broken_before]
-        if lost:
-            raise IntegrityCheckFailed(
-                problem="The batch would leave views or triggers that do not compile. Everything was rolled back.",
-                findings=lost,
-                advice="drop them in the migration, before what breaks them, and make them anew afterwards.",
-            )
-        found = self._quick_check()
-        findings = [finding for finding in found if finding not in self.found_before]
-        # A table that was renamed has the same rows under another name.
-        if len(found) > len(self.found_before) or any(map(self.dialect.is_damage, findings)):
-            raise IntegrityCheckFailed(
-                problem="The batch would leave the database damaged. Everything was rolled back.",
-                findings=findings,
-                advice="this should not happen: keep the file and report it; check the disk.",
-            )
+    def _create_missing_tables(self, models: Sequence[type[Model]]) -> list[str]:
+        if self.dialect.transactional_ddl:
+            return create_missing_tables(self.database, self.dialect, models, self._tell)
+        # An operation like any other, so that it is taken back where it fails halfway.
+        created: list[str] = []
+        kept = KeptJournal(self.database, self.dialect, SYNC, "up")
+        migrator = LiveMigrator(self.database, self.dialect, lambda *_: None, journal=kept)
 
-    def _quick_check(self) -> Sequence[str]:
-        return self.dialect.quick_check(self.database) if self.environment.quick_check else ()
+        def create_tables_of_models(_: Migrator) -> None:
+            created.extend(create_missing_tables(self.database, self.dialect, models, self._tell))
+
+        if models:
+            with kept.watching():
+                migrator.run(create_tables_of_models)
+        return created
 
     def _tell(self, event: Event) -> None:
         notify(self.observers, event)
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
         self.warnings.append(text)
         self._tell(Warned(text))
-
-
-@dataclass(frozen=True)
-class Step:
-    """A migration, the migrator that runs it and, where `down` is derived, the operations it comes to."""
-
-    direction: str
-    migration: BaseMigration
-    migrator: LiveMigrator
-    reverses: list[Operation] | None = None
-
-    def run(self) -> None:
-        migration, migrator = self.migration, self.migrator
-        with migrator.dialect.step(migrator.database), migrator.listening():
-            migration.before(migrator)
-            if self.direction == "up":
-                migration.up(migrator)
-            elif self.reverses is None:
-                migration.down(migrator)
-            else:
-                migrator.replay(self.reverses)
-            migration.after(migrator)
-            migrator.guard()

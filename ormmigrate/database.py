@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from ormmigrate.events import Observer
+    from ormmigrate.limits import Limits
 
 logger = logging.getLogger("ormmigrate")
 
@@ -35,6 +36,9 @@ class Database(peewee.DatabaseProxy):
             `Report.error`, and the application goes on with the schema it had.
         observers: callables that are given each event.
         lock_timeout_s: how long to wait for another process's batch, in seconds.
+        limits: how long a statement may keep others waiting on a server, and what it may copy.
+        schema: on PostgreSQL, the schema in which the history and the tables live; made if it is missing. Models
+            that name none get it.
 
     Raises:
         ConfigurationError: a URL that names no database, or an unknown kind of one.
@@ -59,6 +63,8 @@ class Database(peewee.DatabaseProxy):
         on_failure: Literal["raise", "continue"] = "raise",
         observers: Sequence[Observer] = (),
         lock_timeout_s: float = LOCK_TIMEOUT_S,
+        limits: Limits | None = None,
+        schema: str | None = None,
     ) -> None:
         super().__init__()
         if on_failure not in ("raise", "continue"):
@@ -72,6 +78,8 @@ class Database(peewee.DatabaseProxy):
             version=version,
             observers=observers,
             lock_timeout_s=lock_timeout_s,
+            limits=limits,
+            schema=schema,
         )
         self.initialize(database)
 
@@ -136,6 +144,9 @@ class Database(peewee.DatabaseProxy):
                 )
         for model in unbound:
             model.bind(self, bind_refs=False, bind_backrefs=False)
+        for model in chosen:
+            if self.migrations.schema is not None and model._meta.schema is None:
+                model._meta.schema = self.migrations.schema
         return chosen
 
     def _with_comparison(self, report: Report, models: Sequence[type[peewee.Model]]) -> Report:

@@ -88,6 +88,21 @@ def settling_advice(migration: str) -> str:
     )
 
 
+def unfinished_advice(migration: str, is_journaled: bool, can_resume: bool) -> str:
+    """Which ways there are out of a migration that is half there."""
+    if not is_journaled:
+        return settling_advice(migration)
+    resume = (
+        "go on behind what is done, after correcting what failed: python -m ormmigrate resume; or "
+        if can_resume
+        else ""
+    )
+    return (
+        f"{resume}take back what can be, which says first what will be lost: python -m ormmigrate undo. "
+        f"Or {settling_advice(migration)}"
+    )
+
+
 # -- the list of migrations ---------------------------------------------------------------------
 
 
@@ -229,23 +244,49 @@ class OutOfOrder(HistoryError):
 
 
 class UnfinishedMigration(HistoryError):
-    """A migration was interrupted on a database that cannot roll DDL back.
+    """A migration was interrupted that is not part of a transaction, and it is not certain what to make of it.
 
-    Attributes: migration; effects (what took effect, in words; None where nobody could note it).
+    Attributes: migration; effects (what took effect, in words; None where nobody could note it); obstacles (why it
+    could not be taken back, in words); can_resume (whether `resume` can go on with it).
     """
 
-    def __init__(self, *, migration: str, effects: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        *,
+        migration: str,
+        effects: Sequence[str] | None,
+        obstacles: Sequence[str] = (),
+        can_resume: bool = False,
+    ) -> None:
         self.migration = migration
         self.effects = None if effects is None else tuple(effects)
+        self.obstacles, self.can_resume = tuple(obstacles), can_resume
         if effects is None:
             state = "The process ended before it could note what had taken effect."
         elif effects:
-            state = f"These operations took effect, the rest did not:\n{bulleted(effects)}"
+            state = f"This took effect, the rest did not:\n{bulleted(effects)}"
         else:
             state = "None of its operations took effect."
+        why = f"\n  It was not taken back, because of this:\n{bulleted(obstacles)}" if obstacles else ""
         super().__init__(
-            f"The migration {migration} was interrupted, and this database cannot roll back DDL. {state}",
-            settling_advice(migration),
+            f"The migration {migration} was interrupted, outside of a transaction. {state}{why}",
+            unfinished_advice(migration, bool(obstacles), can_resume),
+        )
+
+
+class InterruptedMigration(UnfinishedMigration):
+    """A migration is running at this moment, or was interrupted; the next start looks into it.
+
+    Attributes: migration.
+    """
+
+    def __init__(self, *, migration: str) -> None:
+        self.migration, self.effects, self.obstacles, self.can_resume = migration, None, (), False
+        MigrationError.__init__(
+            self,
+            f"The migration {migration} is running at this moment, or was interrupted.",
+            "wait for the process that runs it. If there is none: the next start takes back what was interrupted, or "
+            "goes on with it where the migration says transactional = False: python -m ormmigrate up.",
         )
 
 

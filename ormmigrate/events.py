@@ -60,6 +60,23 @@ class OperationRun(Event):
 
 
 @dataclass(frozen=True)
+class RowsFilled(Event):
+    """How far a backfill is; told after each of its batches.
+
+    Attributes:
+        rows: how many were looked at, those of an interrupted run included.
+        estimated_rows: how many the table has, as far as the database knows.
+        remaining_s: how long the rest will take at this pace, in seconds.
+    """
+
+    migration: str
+    table: str
+    rows: int
+    estimated_rows: int
+    remaining_s: float
+
+
+@dataclass(frozen=True)
 class MigrationApplied(Event):
     """A migration was run and recorded, in the direction said; not committed yet where DDL is transactional."""
 
@@ -124,6 +141,9 @@ def log(event: Event) -> None:
     if isinstance(event, OperationRun):
         way = f", {event.strategy}, {event.rows_rewritten} rows rewritten" if event.strategy else ""
         logger.debug("%s: %s (%.1f ms%s)", event.migration, event.operation, event.duration_ms, way)
+    elif isinstance(event, RowsFilled):
+        share = min(100, 100 * event.rows // max(1, event.estimated_rows))
+        logger.info("Filling %s: %d rows, about %d %%, %.0f s left.", event.table, event.rows, share, event.remaining_s)
     elif isinstance(event, BatchPlanned):
         verb = "Applying" if event.direction == "up" else "Taking back"
         logger.info("%s %d migrations (%s).", verb, len(event.migrations), event.environment)

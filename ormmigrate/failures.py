@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ormmigrate.dialects.base import Dialect, TransactionEnded
-from ormmigrate.errors import ConfigurationError, MigrationError, MigrationFailed, settling_advice
+from ormmigrate.errors import MigrationError, MigrationFailed, UnfinishedMigration, bulleted
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import BaseMigration
 
 ROLLED_BACK = "Everything was rolled back: the database is as it was."
+TAKEN_BACK = "Everything that the batch had done was taken back: the database is as it was."
 
 
 def migration_failed(
@@ -35,36 +36,74 @@ def rolled_back(label: str, error: Exception, next_step: str | None) -> tuple[st
     return ROLLED_BACK, advice
 
 
-def kept(label: str, effects: Sequence[str], earlier: Sequence[str]) -> tuple[str, str]:
-    """Outcome and advice where DDL cannot be rolled back.
+def taken_back(label: str, error: Exception) -> tuple[str, str]:
+    """Outcome and advice where DDL cannot be rolled back, and the batch was taken back all the same."""
+    own = error.advice if isinstance(error, MigrationError) else None
+    return TAKEN_BACK, own or f"correct {label} and start again."
 
-    Args:
-        effects: what of the migration took effect, in words.
-        earlier: labels of those that the batch had finished before it.
-    """
-    before = f" Finished before it, and kept: {', '.join(earlier)}." if earlier else ""
-    if not effects:
-        return f"Nothing of it took effect.{before}", f"correct {label} and start again."
-    outcome = f"This database cannot roll back DDL. What took effect: {'; '.join(effects)}.{before}"
-    return outcome, f"{settling_advice(label)} Until then every start refuses with UnfinishedMigration."
+
+def kept(unfinished: UnfinishedMigration) -> tuple[str, str]:
+    """Outcome and advice where it could not be."""
+    effects, obstacles = bulleted(unfinished.effects or ()), bulleted(unfinished.obstacles)
+    outcome = f"What it had done could not be taken back, because of this:\n{obstacles}\n  This took effect:\n{effects}"
+    return outcome, f"{unfinished.advice} Until then every start refuses with UnfinishedMigration."
+
+
+def left_to_next_start(label: str) -> tuple[str, str]:
+    """Outcome and advice where the connection is gone, and with it the way to take anything back."""
+    return (
+        "The connection is lost, so what the batch had done could not be taken back yet.",
+        f"start again: the next start takes it back, and then runs {label} anew.",
+    )
+
+
+def goes_on(label: str, error: Exception) -> tuple[str, str]:
+    """Outcome and advice of a migration that is not part of a transaction."""
+    own = (
+        f"{error.advice} Then start again" if isinstance(error, MigrationError) else f"correct {label} and start again"
+    )
+    return (
+        "It runs outside of a transaction: the operations before that are done and stay.",
+        f"{own}: it goes on behind them. To take them back: python -m ormmigrate undo.",
+    )
+
+
+def with_committed(outcome: str, committed: Sequence[str]) -> str:
+    """The outcome of a batch that is not one transaction; `committed` are the migrations that stay."""
+    if not committed:
+        return outcome
+    what = outcome.replace("Everything", "Everything since").replace(
+        "the database is as it was.", "nothing of it is left."
+    )
+    return f"Applied before it, and kept: {', '.join(committed)}. {what}"
+
+
+def commit_lost(lost: Exception) -> MigrationError:
+    """The connection was lost during COMMIT, and the history says what came of it: nothing."""
+    return MigrationError(
+        f"The connection was lost during COMMIT: {lost}. The history says that the batch was not committed: the "
+        "database is as it was.",
+        "start again.",
+    )
+
+
+def commit_unknown(lost: Exception, error: Exception) -> MigrationError:
+    """The same where the history cannot be read."""
+    reason = error.problem if isinstance(error, MigrationError) else error
+    return MigrationError(
+        f"The connection was lost during COMMIT, so the batch may be applied or not: {lost}. It could not be looked "
+        f"up: {reason}",
+        "when the server answers again, see which: python -m ormmigrate status; then start again, which runs what is "
+        "not applied.",
+    )
 
 
 def outside_of_migrations(error: Exception, dialect: Dialect) -> MigrationError:
     """A database's error from COMMIT, say, or from creating a model's table."""
-    kept = "This database cannot roll back DDL: what had been done stays, and the history says how far it came."
+    kept = "This database cannot roll back DDL: the next start takes back what had been done."
     return MigrationError(
         f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n"
         f"  {ROLLED_BACK if dialect.transactional_ddl else kept}",
         "correct the cause and start again; if the connection was lost, look first at what was committed: "
         "python -m ormmigrate status.",
-    )
-
-
-def split_is_unsupported(migration: BaseMigration) -> ConfigurationError:
-    """A migration that does not run in a transaction, in a version whose batches are one each."""
-    return ConfigurationError(
-        f"The migration {migration.label} says transactional = False, which this version of ormmigrate "
-        "cannot run: every batch is one transaction. Nothing was changed.",
-        "take the line out if the migration can run in a transaction; where it cannot, run its statement outside of "
-        "migrations, and leave it out of the list.",
     )

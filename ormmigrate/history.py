@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ormmigrate.plan import AppliedMigration
 
 TABLE = "ormmigrate_history"
+#: The tables that the package keeps for itself.
+OWN_TABLES = (TABLE, "ormmigrate_journal")
 SOURCE_MAX_LENGTH = 16_000
 
 
@@ -66,14 +68,14 @@ def read(database: Database, dialect: Dialect) -> list[AppliedMigration]:
     # Imported here: the start of an application reads ids alone.
     from ormmigrate.plan import AppliedMigration
 
-    cursor = database.execute_sql(f"SELECT * FROM {_table(database)} ORDER BY seq")
+    cursor = database.execute_sql(f"SELECT * FROM {dialect.qualified(database, TABLE)} ORDER BY seq")
     names = [column[0] for column in cursor.description]
     return [AppliedMigration(**_row(dict(zip(names, values)))) for values in cursor.fetchall()]
 
 
 def has_other_tables(database: Database, dialect: Dialect) -> bool:
-    """Whether the database has tables beside the history, so that somebody was here before."""
-    return dialect.has_user_tables(database, TABLE)
+    """Whether the database has tables beside the package's own, so that somebody was here before."""
+    return dialect.has_user_tables(database, OWN_TABLES)
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +122,12 @@ def update(database: Database, key: tuple[str, str], values: Mapping[str, Any]) 
     database.execute_sql(
         f"UPDATE {_table(database)} SET {sets} WHERE {_key(database)}", (*row.values(), *key)
     )  # fmt: skip
+
+
+def state_of(database: Database, key: tuple[str, str]) -> str | None:
+    """The state of the row of (registry, id); None where there is none."""
+    row = database.execute_sql(f"SELECT state FROM {_table(database)} WHERE {_key(database)}", key).fetchone()
+    return row and str(row[0])
 
 
 def delete(database: Database, keys: Sequence[tuple[str, str]]) -> None:

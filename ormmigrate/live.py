@@ -5,32 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import get_ident
 
 from peewee import Database, QueryEvent
 
+from ormmigrate.backfills import run_in_batches
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.dialects.engine import SCRATCH_TABLE, Outcome
+from ormmigrate.dialects.engine import Outcome
+from ormmigrate.journaling import Journal
 from ormmigrate.migrator import Migrator
-from ormmigrate.operations import AlterTable, DropTable, Operation, Run, Script, Sql, first_line
+from ormmigrate.operations import AlterTable, Backfill, DropTable, Operation, Run, Script, Sql
 
 # A function given to run() may send any number of statements; an event carries the first of them.
 STATEMENTS_KEPT = 1000
 LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE", "EXPLAIN")
 CONTROL = ("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
-EFFECTS_KEPT = 50
-#: Operations that consist of others.
-GROUPS = (Run, AlterTable)
+#: The history, the journal, and the table by which columns are compared.
+OUR_PREFIX = "ormmigrate_"
 
 
 class LiveMigrator(Migrator):
     """Runs each operation as it is called, and tells what it came to.
 
     Attributes:
+        on_operation: called with each operation that was run, its outcome, its SQL and its milliseconds.
         on_adopted: called with all that was adopted so far, as soon as another table is.
+        on_progress: called while a backfill runs: table, rows, the table's rows as far as known, seconds left.
         guard: called ahead of each operation; raises where the batch's transaction is gone.
+        journal: what keeps a record of the operations, where that is needed.
         current: the operation that is running, or that failed.
-        statement: the statement that failed, if the last one did.
+        statement: the statement that failed, if one did.
         adopted: tables that were there already.
     """
 
@@ -44,20 +49,22 @@ class LiveMigrator(Migrator):
         calls_functions: bool = True,
         guard: Callable[[], None] = lambda: None,
         on_adopted: Callable[[list[str]], None] = lambda _: None,
+        on_progress: Callable[[str, int, int, float], None] = lambda *_: None,
+        journal: Journal | None = None,
     ) -> None:
         super().__init__(database, dialect)
         self.engine = dialect.engine(database)
         self.on_operation = on_operation
+        self.on_adopted = on_adopted
+        self.on_progress = on_progress
         self.current: Operation | None = None
         self.adopted: list[str] = list(keep)
         self.guard = guard
-        self.on_adopted = on_adopted
+        self.journal = journal or Journal()
         self._keep = {dialect.folded(name) for name in keep}
         self._calls_functions = calls_functions
         self.statement: str | None = None
         self._statements: list[str] = []
-        self._effects: list[Operation | str] = []
-        self._first = 0
         self._thread = get_ident()
 
     @contextmanager
@@ -66,36 +73,22 @@ class LiveMigrator(Migrator):
         hooks = self._database.query_hooks
         hooks.append(self._hear)
         try:
-            yield
+            with self.journal.watching():
+                yield
         finally:
             hooks.remove(self._hear)
 
     def _hear(self, event: QueryEvent) -> None:
-        # Hooks belong to the database, and other threads use it too.
-        if get_ident() != self._thread or SCRATCH_TABLE in str(event.sql):
+        # Hooks belong to the database, and other threads use it too. What is ours is not the migration's.
+        if get_ident() != self._thread or OUR_PREFIX in str(event.sql):
             return
-        failed = event.exception is not None
-        self.statement = self._as_written(event) if failed else None
-        if failed:
+        if event.exception is not None:
+            self.statement = self._as_written(event)
             return
+        if _has_effect(event.sql):
+            self.statement = None
         if self.current is not None and len(self._statements) < STATEMENTS_KEPT and _is_told(self.current, event.sql):
             self._statements.append(self._with_params(event))
-        if (self.current is None or isinstance(self.current, GROUPS)) and _has_effect(event.sql):
-            self._note(f"the statement {first_line(self._as_written(event))}")
-
-    def _note(self, effect: Operation | str) -> None:
-        if len(self._effects) < EFFECTS_KEPT:
-            self._effects.append(effect)
-        elif len(self._effects) == EFFECTS_KEPT:
-            self._effects.append("and more")
-
-    def effects(self) -> list[str]:
-        """What took effect so far, in words, oldest first; of the operation that failed, the statements that ran."""
-        words = [effect.describe() if isinstance(effect, Operation) else effect for effect in self._effects]
-        if self.current is not None and not isinstance(self.current, GROUPS):
-            parts = [statement for statement in self._statements[self._first :] if _has_effect(statement)]
-            words += [f"of what failed, the statement {first_line(statement)}" for statement in parts]
-        return words
 
     def _as_written(self, event: QueryEvent) -> str:
         """The statement as the server sees it: without parameters, % was doubled for the driver alone."""
@@ -112,10 +105,18 @@ class LiveMigrator(Migrator):
         if isinstance(operation, DropTable) and self._dialect.folded(operation.table) in self._keep:
             return
         self.guard()
+        self.statement = None
+        if self.current is not None:
+            self._perform_now(operation)
+            return
+        self._statements.clear()
+        with self.journal.around(self.engine, operation) as is_to_run:
+            if is_to_run:
+                self._perform_now(operation)
+
+    def _perform_now(self, operation: Operation) -> None:
         outer, self.current = self.current, operation
-        if outer is None:
-            self._statements.clear()
-        first = self._first = len(self._statements)
+        first = len(self._statements)
         began = time.perf_counter()
         outcome = self._run(operation)
         duration_ms = (time.perf_counter() - began) * 1000
@@ -123,9 +124,6 @@ class LiveMigrator(Migrator):
         if outcome.adopted:
             self.adopted.append(outcome.adopted)
             self.on_adopted(self.adopted)
-            self._note(f"adopt the table {outcome.adopted}, which was there before")
-        elif not isinstance(operation, (*GROUPS, Sql)) or (isinstance(operation, Sql) and _has_effect(operation.text)):
-            self._note(operation)
         if not isinstance(outer, AlterTable):
             # A group is told as the one operation that it is meant to be.
             self.on_operation(operation, outcome, tuple(self._statements[first:]), duration_ms)
@@ -133,6 +131,9 @@ class LiveMigrator(Migrator):
     def _run(self, operation: Operation) -> Outcome:
         if isinstance(operation, AlterTable) and not self.engine.runs_groups:
             self.replay(operation.changes)
+        elif isinstance(operation, Backfill) and self.journal.in_parts is not None:
+            tell = partial(self.on_progress, operation.table)
+            run_in_batches(self.engine, operation, self.journal.in_parts, self.journal.progress, tell)
         elif not isinstance(operation, Run):
             return self.engine.run(operation)
         elif self._calls_functions:
@@ -145,13 +146,10 @@ class LiveMigrator(Migrator):
             self._perform(operation)
 
 
-def _has_effect(statement: str) -> bool:
-    """Whether a statement that ran may have changed something."""
-    return not statement.lstrip().upper().startswith((*LOOK_UPS, *CONTROL))
-
-
 def _is_told(operation: Operation, statement: str) -> bool:
     """Whether a statement is worth telling: what an operation of ours only looks up is not."""
-    if isinstance(operation, (Sql, Script, Run)):
-        return True
+    return isinstance(operation, (Sql, Script, Run)) or _has_effect(statement)
+
+
+def _has_effect(statement: str) -> bool:
     return not statement.lstrip().upper().startswith((*LOOK_UPS, *CONTROL))

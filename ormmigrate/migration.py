@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 DEFAULT_REGISTRY = "app"
 BUILTIN_REGISTRY = "ormmigrate"
-#: The states of a migration in the history: begun where DDL cannot be rolled back, and finished.
-RUNNING, DONE = "running", "done"
+#: The states of a migration in the history. Where a batch is not one transaction: begun; run, but its batch has not
+#: ended; and everywhere: finished.
+RUNNING, RAN, DONE = "running", "ran", "done"
 ID_FORM = re.compile(r"(\d{8}_\d{6})_([a-z0-9]+(?:_[a-z0-9]+)*)", re.ASCII)
 ID_MAX_LENGTH = 200
 

@@ -9,6 +9,7 @@ from ormmigrate.errors import (
     ConfigurationError,
     DatabaseAhead,
     HistoryError,
+    InterruptedMigration,
     OutOfOrder,
     UnfinishedMigration,
     listed,
@@ -19,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from ormmigrate.environments import Environment, Verdict
     from ormmigrate.registry import Registries
@@ -37,8 +39,10 @@ class AppliedMigration:
         source: the text that was run, where it was available.
         batch: the number of the batch that applied it.
         applied_at: UTC, without a timezone.
-        state: `running` (begun on a database without transactional DDL, and not finished) or `done`.
-        details: `adopted`: tables that were there already; `effects`: what an interrupted migration did.
+        state: `running` (begun outside of a transaction), `ran` (and its batch has not ended) or `done`.
+        details: `adopted`: tables that were there already; `kept`: the direction, of a migration that a journal is
+            kept for; `alone`: whether it is not part of its batch's transaction; `effects`: what an interrupted
+            migration did, from before there was a journal.
     """
 
     seq: int
@@ -54,7 +58,7 @@ class AppliedMigration:
     state: str
     application_version: str | None
     package_version: str | None
-    details: Mapping[str, Sequence[str]]
+    details: Mapping[str, Any]
 
     @property
     def key(self) -> Key:
@@ -229,6 +233,8 @@ def verdict_on(error: HistoryError, environment: Environment) -> Verdict:
 def _unfinished(own: Sequence[AppliedMigration]) -> HistoryError | None:
     for row in own:
         if row.state != DONE:
+            if row.details.get("kept"):
+                return InterruptedMigration(migration=row.label)
             return UnfinishedMigration(migration=row.label, effects=row.details.get("effects"))
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from peewee import Database
@@ -11,7 +12,9 @@ from ormmigrate.dialects.base import Dialect
 from ormmigrate.errors import IrreversibleMigration
 from ormmigrate.migration import BaseMigration
 from ormmigrate.migrator import Migrator
-from ormmigrate.operations import AlterTable, Operation
+from ormmigrate.operations import AlterTable, DropTable, Operation
+
+Method = Callable[[Migrator], object]
 
 
 class RecordingMigrator(Migrator):
@@ -43,18 +46,23 @@ class _RefusingConnection:
         getattr(self, f"set {name}")
 
 
-def record(database: Database, dialect: Dialect, migration: BaseMigration) -> list[Operation]:
+def record(
+    database: Database, dialect: Dialect, migration: BaseMigration, method: Method | None = None
+) -> list[Operation]:
     """The operations of a migration's `up`, without running any, and without letting a query through.
 
+    Args:
+        method: another of its methods.
+
     Raises:
-        IrreversibleMigration: `up` queries the database itself, or raises.
+        IrreversibleMigration: it queries the database itself, or raises.
     """
     migrator = RecordingMigrator(database, dialect)
     connection = _RefusingConnection()
     failure: Exception | None = None
     with stand_in(database, connection):
         try:
-            migration.up(migrator)
+            (method or migration.up)(migrator)
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the cause
             failure = error
     if connection.asked:
@@ -85,6 +93,32 @@ def reverse_of(database: Database, dialect: Dialect, migration: BaseMigration) -
             raise _irreversible(migration, operation)
         reverses += taken_back
     return reverses
+
+
+def expected(
+    database: Database, dialect: Dialect, migration: BaseMigration, direction: str, adopted: Sequence[str] = ()
+) -> list[Operation]:
+    """All operations of a migration in one direction, those of before() and after() among them.
+
+    Args:
+        adopted: tables that were there before it, which a derived `down` leaves.
+
+    Raises:
+        IrreversibleMigration: they cannot be known beforehand.
+    """
+    if direction == "up":
+        middle = record(database, dialect, migration)
+    elif migration.writes_down:
+        middle = record(database, dialect, migration, migration.down)
+    else:
+        left = {dialect.folded(name) for name in adopted}
+        middle = [
+            operation
+            for operation in reverse_of(database, dialect, migration)
+            if not (isinstance(operation, DropTable) and dialect.folded(operation.table) in left)
+        ]
+    before = record(database, dialect, migration, migration.before)
+    return before + middle + record(database, dialect, migration, migration.after)
 
 
 def _irreversible(migration: BaseMigration, operation: Operation) -> IrreversibleMigration:

@@ -38,6 +38,8 @@ def _replay(database: Database, dialect: Dialect, migration: BaseMigration, perf
         performed.append((operation, sql))
 
     migrator = LiveMigrator(database, dialect, keep, calls_functions=False)
+    # One transaction, which nobody else can see.
+    migrator.engine.runs_online = False
     try:
         with migrator.listening():
             migration.before(migrator)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ormmigrate.batch import Batch, Planner
     from ormmigrate.dialects.base import Dialect
     from ormmigrate.events import Observer
+    from ormmigrate.limits import Limits
     from ormmigrate.operations import Operation
     from ormmigrate.plan import AppliedMigration, Plan
     from ormmigrate.registry import Registries
@@ -50,6 +51,8 @@ class Runner:
         version: the application's version, kept in the history.
         observers: callables that are given each event.
         lock_timeout_s: how long to wait for another process's batch, in seconds.
+        limits: how long a statement may keep others waiting on a server, and what it may copy.
+        schema: on PostgreSQL, the schema in which the history and the migrations' tables live; made if it is missing.
 
     Raises:
         RegistryError: the list of migrations is not valid.
@@ -68,6 +71,8 @@ class Runner:
         version: str | None = None,
         observers: Sequence[Observer] = (),
         lock_timeout_s: float = LOCK_TIMEOUT_S,
+        limits: Limits | None = None,
+        schema: str | None = None,
     ) -> None:
         self._database = database
         self.registries: Registries = as_registries(registry)
@@ -75,6 +80,8 @@ class Runner:
         self.version = version
         self.observers = list(observers)
         self.lock_timeout_s = lock_timeout_s
+        self.limits = limits
+        self.schema = schema
 
     # -- changing ---------------------------------------------------------------------------
 
@@ -182,6 +189,29 @@ class Runner:
         with self._connected() as (database, dialect):
             settle(self._batch(database, dialect), id, outcome)
 
+    def resume(self) -> Report:
+        """Go on with a migration that was interrupted outside of a transaction, behind what of it is done.
+
+        Raises:
+            ConfigurationError: nothing was interrupted, or it is not certain where to go on.
+            MigrationError: as for `up`.
+        """
+        with self._connected() as (database, dialect):
+            return self._batch(database, dialect).resume()
+
+    def undo(self, confirm: Callable[[Sequence[str]], None] = lambda losses: None) -> Report:
+        """Take back what an interrupted batch has done; a start does so by itself where nothing is lost by it.
+
+        Args:
+            confirm: called with what will not come back, in words, before anything is touched; raises to stop.
+
+        Raises:
+            ConfigurationError: nothing was interrupted.
+            UnfinishedMigration: something went wrong on the way back; what is left is still noted.
+        """
+        with self._connected() as (database, dialect):
+            return self._batch(database, dialect).undo(confirm)
+
     def accept(self, id: str) -> None:
         """Take the present checksum of an applied migration that was changed since.
 
@@ -234,8 +264,7 @@ class Runner:
 
     def _look(self) -> tuple[list[AppliedMigration], bool]:
         """The history's rows, and whether the database has tables of its own. A missing file is not made."""
-        database = inner(self._database)
-        dialect = dialect_of(database)
+        database, dialect = self._target()
         if not dialect.exists(database):
             return [], False
         with connected(database, dialect):
@@ -247,8 +276,7 @@ class Runner:
     @contextmanager
     def _connected(self) -> Iterator[tuple[Database, Dialect]]:
         """Connected, and outside any transaction and batch of this thread."""
-        database = inner(self._database)
-        dialect = dialect_of(database)
+        database, dialect = self._target()
         with connected(database, dialect):
             batch_lock(database).refuse_owner()
             if database.in_transaction() or dialect.in_transaction(database):
@@ -259,12 +287,21 @@ class Runner:
                 )
             yield database, dialect
 
+    def _target(self) -> tuple[Database, Dialect]:
+        database = inner(self._database)
+        dialect = dialect_of(database)
+        if self.limits is not None:
+            dialect.limits = self.limits
+        if self.schema is not None:
+            dialect.use_schema(self.schema)
+        return database, dialect
+
     def _is_current(self, database: Database, dialect: Dialect, models: Sequence[type[Model]]) -> bool:
         """Whether nothing is pending, nothing is wrong and no model lacks its table. One query."""
         start = history.read_start(database, dialect)
         if start is None or not is_complete(self.registries, builtin, start.rows):
             return False
-        tables: dict[str | None, set[str]] = {None: start.tables}
+        tables: dict[str | None, set[str]] = {None: start.tables, dialect.schema: start.tables}
         for model in models:
             meta = model._meta
             if meta.schema not in tables:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ormmigrate import history
+from ormmigrate import history, journal
 from ormmigrate.checksum import fingerprint_of
 from ormmigrate.errors import ConfigurationError, DatabaseAhead
-from ormmigrate.migration import DONE, BaseMigration
+from ormmigrate.migration import DONE, RAN, BaseMigration
 from ormmigrate.plan import own_rows
 from ormmigrate.report import Report
 
@@ -30,6 +30,7 @@ def stamp(batch: Batch, last: BaseMigration | None) -> Report:
             raise DatabaseAhead(unknown=unknown)
         wanted = _up_to(batch, last)
         history.delete(batch.database, [row.key for row in own if row.key not in wanted or row.state != DONE])
+        journal.clear(batch.database)
         there = {row.key for row in own if row.state == DONE}
         adopted = {row.key: row.details.get("adopted") for row in own}
         number = max((row.batch for row in rows), default=0) + 1
@@ -64,10 +65,14 @@ def settle(batch: Batch, label: str, outcome: Outcome) -> None:
                 f"{label} was not interrupted, so there is nothing to settle.",
                 "python -m ormmigrate status says what the history holds; stamp writes it for a whole database.",
             )
+        # What the journal holds of it is settled with it, and what else its batch had run stays.
+        journal.clear(batch.database)
+        for ran in (other for other in rows if other.state == RAN):
+            history.update(batch.database, ran.key, {"state": DONE, "details": _settled(ran)})
         if outcome == "undone":
             history.delete(batch.database, [row.key])
             return
-        values = {"state": DONE, "details": {name: row.details[name] for name in row.details if name != "effects"}}
+        values = {"state": DONE, "details": _settled(row)}
         if label in known:
             # What is applied is the text as it is now: the one that failed will have been corrected.
             present = batch.row_of(known[label], row.batch)
@@ -75,6 +80,11 @@ def settle(batch: Batch, label: str, outcome: Outcome) -> None:
         history.update(batch.database, row.key, values)
 
     batch.under_lock(change)
+
+
+def _settled(row: AppliedMigration) -> dict[str, Any]:
+    """What its row says of a migration that is finished."""
+    return {name: row.details[name] for name in row.details if name not in ("effects", "kept", "alone")}
 
 
 def accept(batch: Batch, migration: BaseMigration) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from ormmigrate.checksum import checksums_of
 from ormmigrate.environments import Environment
 from ormmigrate.errors import HistoryError
-from ormmigrate.migration import RUNNING
+from ormmigrate.migration import DONE
 from ormmigrate.plan import AppliedMigration, errors_in, is_changed, own_rows, verdict_on
 from ormmigrate.registry import Registries
 
@@ -113,7 +113,7 @@ def status_of(registries: Registries, rows: Sequence[AppliedMigration], environm
 
 def _of_row(row: AppliedMigration, is_known: bool, checksum: str | None) -> MigrationStatus:
     state = "applied"
-    if row.state == RUNNING:
+    if row.state != DONE:
         state = "running"
     elif not is_known:
         state = "unknown"

@@ -11,6 +11,7 @@ import click
 from ormmigrate.cli.asking import show, status
 from ormmigrate.cli.group import Commands, shared_options
 from ormmigrate.cli.recording import accept, settle, stamp
+from ormmigrate.cli.recovering import resume, undo
 from ormmigrate.cli.running import down, up
 from ormmigrate.cli.writing import init, new
 from ormmigrate.version import VERSION
@@ -38,5 +39,5 @@ def cli() -> None:
     """
 
 
-for command in (init, new, status, up, down, stamp, settle, accept, show):
+for command in (init, new, status, up, down, stamp, resume, undo, settle, accept, show):
     cli.add_command(command)

@@ -97,8 +97,9 @@ class Invocation:
 
         if not dialect_of(inner(self.application)).transactional_ddl:
             return (
-                "Interrupted. This database cannot roll back DDL: what had taken effect stays.",
-                "python -m ormmigrate status says where it stands, and what to do.",
+                "Interrupted. This database cannot roll back DDL, so what had been done was taken back, or will be by "
+                "the next start.",
+                "start the command again; python -m ormmigrate status says what is applied.",
             )
         return (
             "Interrupted. What was not committed yet was rolled back.",

@@ -15,6 +15,7 @@ from ormmigrate.events import (
     MigrationApplied,
     MigrationStarted,
     OperationRun,
+    RowsFilled,
     Warned,
 )
 
@@ -68,6 +69,8 @@ class Lines:
                 self.started(event)
             case OperationRun():
                 self.operation(event)
+            case RowsFilled():
+                self.filled(event)
             case MigrationApplied():
                 self.applied(event)
             case Warned():
@@ -82,6 +85,9 @@ class Lines:
 
     def operation(self, event: OperationRun) -> None:
         """Only where it was asked for."""
+
+    def filled(self, event: RowsFilled) -> None:
+        """Only where there is a line that changes, or where it was asked for."""
 
     def applied(self, event: MigrationApplied) -> None:
         self.output.say(f"  {duration(event.duration_ms)}")
@@ -106,6 +112,9 @@ class Operations(Lines):
         self.output.say(f"      {event.operation}", (f"  {duration(event.duration_ms)}{way}", QUIET))
         for statement in event.sql:
             self.output.say((f"        {statement}", QUIET))
+
+    def filled(self, event: RowsFilled) -> None:
+        self.output.say((f"      {filled_words(event)}", QUIET))
 
     def applied(self, event: MigrationApplied) -> None:
         self.output.say((f"      {duration(event.duration_ms)} in all", QUIET))
@@ -152,6 +161,9 @@ class Bar(Lines):
         room = max(10, self._console.width - BAR_ROOM)
         return event.migration if len(event.migration) <= room else f"{event.migration[: room - 3]}..."
 
+    def filled(self, event: RowsFilled) -> None:
+        self._progress.update(self._task, description=filled_words(event))
+
     def applied(self, event: MigrationApplied) -> None:
         self.output.say(self._number, (f"  {duration(event.duration_ms)}", QUIET))
         self._progress.advance(self._task)
@@ -163,6 +175,12 @@ class Bar(Lines):
             if not self._is_closed:
                 self._is_closed = True
                 self._progress.stop()
+
+
+def filled_words(event: RowsFilled) -> str:
+    """`filling order: 1,200,000 of about 5,000,000 rows, 31 s left`."""
+    left = duration(event.remaining_s * 1000)
+    return f"filling {event.table}: {event.rows:,} of about {event.estimated_rows:,} rows, {left} left"
 
 
 def numbered(event: MigrationStarted) -> str:

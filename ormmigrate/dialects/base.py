@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from peewee import Database, ImproperlyConfigured, PeeweeException, _transaction
 
 from ormmigrate.connection import held_open, internals
-from ormmigrate.errors import ConfigurationError
+from ormmigrate.errors import ConfigurationError, MigrationError
 from ormmigrate.limits import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, Protocol
 
     from ormmigrate.dialects.engine import Engine
     from ormmigrate.dialects.violations import Violation
+
+    class Listener(Protocol):
+        """Who is told of a statement ahead of it."""
+
+        def before_rows(self, statement: str) -> None:
+            """It changes rows."""
+
+        def before_end(self) -> None:
+            """It ends a transaction that may be open."""
+
+        def around_definition(self, statement: str) -> AbstractContextManager[None]:
+            """It is DDL, and commits."""
+
+    class Undoing(Protocol):
+        """What takes DDL statements back, by what their tables were before (`found`) and after (`made`)."""
+
+        def is_same(self, one: str, other: str) -> bool:
+            """Whether two states are the same."""
+
+        def changed_since(self, states: Sequence[str]) -> list[str]:
+            """The tables that are not what those states, oldest first, say that they were in the end."""
+
+        def losses(self, statement: str, found: str, made: str | None) -> list[str]:
+            """What would not come back, in words; without `made` it is what is there now that counts."""
+
+        def restore(self, statement: str, found: str) -> None:
+            """Bring the tables back to what they were. Can be done again where it was interrupted."""
 
     #: (type as the database spells it, whether NULL is allowed, whether it is in the primary key)
     ColumnFacts = tuple[str, bool, bool]
@@ -33,12 +60,16 @@ class Dialect:
     name: ClassVar[str]
     #: Whether DDL can be rolled back; where it cannot, a failed batch leaves what it had done.
     transactional_ddl: ClassVar[bool] = True
+    #: Whether the lock of a batch is held between two of its transactions.
+    lock_outlasts_transaction: ClassVar[bool] = True
     #: Whether a table may name another in a foreign key before that one exists.
     allows_forward_references: ClassVar[bool] = False
     #: Whether the driver takes `%` in a statement for a parameter even where there are none.
     doubles_percent: ClassVar[bool] = False
     #: How long a statement may keep others waiting, and what it may copy.
     limits: Limits = Limits()
+    #: The schema in which the history and the operations live, where that is not the connection's own.
+    schema: str | None = None
 
     # -- connections ------------------------------------------------------------------------
 
@@ -73,6 +104,25 @@ class Dialect:
         user = f"{params['user']}@" if params.get("user") else ""
         return f"{self.name} {user}{host}/{database.database}"
 
+    def use_schema(self, schema: str) -> None:
+        """Let the history and the operations live in that schema.
+
+        Raises:
+            ConfigurationError: this kind of database has none.
+        """
+        raise ConfigurationError(
+            f"schema={schema!r} was given, and {self.name} has no schemas inside of a database.",
+            "leave it out, and name the database in the URL.",
+        )
+
+    def qualified(self, database: Database, table: str) -> str:
+        """A table of ours, quoted, with the schema where one is set."""
+        return (
+            quoted(database, table)
+            if self.schema is None
+            else f"{quoted(database, self.schema)}.{quoted(database, table)}"
+        )
+
     # -- reading ----------------------------------------------------------------------------
 
     def folded(self, name: str) -> str:
@@ -103,8 +153,8 @@ class Dialect:
         """What to do about an error that is not the migration's fault: a full disk, say."""
         return None
 
-    def has_user_tables(self, database: Database, history: str) -> bool:
-        """Whether there is a table beside the history; views and what extensions bring do not count."""
+    def has_user_tables(self, database: Database, own: tuple[str, str]) -> bool:
+        """Whether there is a table beside the package's own; views and what extensions bring do not count."""
         raise NotImplementedError
 
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
@@ -120,14 +170,19 @@ class Dialect:
         """The tables of the default schema, folded, without views and whatever else only looks like one."""
         return {self.folded(name) for name in database.get_tables()}
 
+    def estimated_rows(self, database: Database, table: str) -> int:
+        """About how many rows a table has; counted where the database keeps no estimate."""
+        (count,) = database.execute_sql(f"SELECT COUNT(*) FROM {quoted(database, table)}").fetchone()
+        return int(count)
+
     def has_table(self, database: Database, table: str) -> bool:
-        return self.folded(table) in self.table_names(database)
+        return self.folded(table) in self.table_names(database, self.schema)
 
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         """The columns of a table by folded name; of a temporary one where that is asked for."""
         raise NotImplementedError
 
-    def let_hold_any_text(self, database: Database, table: str) -> None:
+    def let_hold_any_text(self, database: Database, table: str, long_columns: Sequence[str] = ()) -> None:
         """Make a table hold every character, where that depends on a setting: the history keeps sources."""
 
     # -- the batch --------------------------------------------------------------------------
@@ -181,6 +236,52 @@ class Dialect:
         """Whether the database rolls the whole transaction back by itself on such an error: a full disk, say."""
         return self.next_step(error) is not None or self.is_interrupt(error)
 
+    def holds_lock(self, database: Database) -> bool:
+        """Whether a lock that is not part of a transaction is still this connection's; asks the server."""
+        return True
+
+    @contextmanager
+    def transaction(self, database: Database) -> Iterator[None]:
+        """A transaction of its own, under a lock that is held already. A driver's errors come out as they are."""
+        database.begin()
+        try:
+            with peewee_transaction(database):
+                yield
+        except BaseException:
+            internals(database)._clear_commit_callbacks()
+            if not database.is_closed() and self.is_reachable(database):
+                end_quietly("ROLLBACK", database, "ROLLBACK")
+            raise
+        database.commit()
+        run_commit_callbacks(database)
+
+    def is_reachable(self, database: Database) -> bool:
+        """Whether the connection can still be used; asks no server."""
+        return database.is_connection_usable()
+
+    @contextmanager
+    def outside_transaction(self, database: Database) -> Iterator[None]:
+        """Inside `exclusive_in_parts`: commit, and begin another transaction when the block has ended well."""
+        yield
+
+    def exclusive_in_parts(self, database: Database, timeout_s: float) -> AbstractContextManager[None]:
+        """`exclusive`, for a batch that is not one transaction: see `outside_transaction`."""
+        return self.exclusive(database, timeout_s)
+
+    # -- a batch that cannot be rolled back -----------------------------------------------------
+
+    def watched(self, database: Database, listener: Listener) -> AbstractContextManager[None]:
+        """Tell `listener` ahead of each statement, where DDL cannot be rolled back."""
+        return nullcontext()
+
+    def state_of(self, database: Database, statement: str) -> str:
+        """What the tables that a DDL statement names are now, as a text that `undoing` can read."""
+        raise NotImplementedError
+
+    def undoing(self, database: Database) -> Undoing:
+        """What takes DDL statements back."""
+        raise NotImplementedError
+
     def still_holds(self, database: Database) -> bool:
         """Whether the transaction (where there is one) is still open; asks no server."""
         return not self.transactional_ddl or self.in_transaction(database)
@@ -229,12 +330,26 @@ def peewee_transaction(database: Database) -> Iterator[None]:
         del internals(database)._state.transactions[depth:]
 
 
+@contextmanager
+def outside_peewee_transaction(database: Database) -> Iterator[None]:
+    """Tell peewee that no transaction is open, until the block has ended well."""
+    transactions = internals(database)._state.transactions
+    saved = list(transactions)
+    transactions.clear()
+    yield
+    transactions[:] = saved
+
+
 def run_commit_callbacks(database: Database) -> None:
     """What the application gave to after_commit(). The batch is committed, whatever they do."""
     try:
         internals(database)._run_commit_callbacks()
     except Exception:
         logger.exception("A function given to after_commit() raised. The batch is committed all the same.")
+
+
+class CommitLost(Exception):
+    """The connection was lost during COMMIT, so that the batch may be applied or not."""
 
 
 class TransactionEnded(ConfigurationError):
@@ -249,14 +364,30 @@ class TransactionEnded(ConfigurationError):
         )
 
 
-def ensure_still_held(dialect: Dialect, database: Database, connection: Any) -> None:
+class LockLost(MigrationError):
+    """The connection was lost between two migrations, and the lock with it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The connection that held the migration lock was lost, so the batch stops here.",
+            "start again; if it happens again, look at what ends connections: the server's timeouts, a proxy, a pool.",
+        )
+
+
+def ensure_still_held(dialect: Dialect, database: Database, connection: Any, *, in_transaction: bool = True) -> None:
     """Ask whether the batch's connection and transaction are still there, before more is written.
 
     Raises:
         TransactionEnded
     """
-    if database.is_closed() or database.connection() is not connection or not dialect.still_holds(database):
+    is_same = not database.is_closed() and same_connection(database.connection(), connection)
+    if not is_same or (in_transaction and not dialect.still_holds(database)):
         raise TransactionEnded
+
+
+def same_connection(one: Any, other: Any) -> bool:
+    """Whether two are the same connection, one of which may be watched."""
+    return getattr(one, "watched_connection", one) is getattr(other, "watched_connection", other)
 
 
 def quoted(database: Database, name: str) -> str:

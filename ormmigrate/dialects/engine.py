@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import playhouse.migrate as playhouse
 from peewee import Context, Database, Field, ForeignKeyField, Node, callable_
 
-from ormmigrate.dialects import ddl, script
+from ormmigrate.dialects import backfilling, ddl, script
 from ormmigrate.dialects.base import Dialect, quoted
 from ormmigrate.errors import ConfigurationError, UnsupportedOperation
 from ormmigrate.operations import (
@@ -25,6 +25,7 @@ from ormmigrate.operations import (
     AddNotNull,
     AddUnique,
     AlterColumnType,
+    Backfill,
     CreateTable,
     DropColumn,
     DropColumnDefault,
@@ -75,6 +76,8 @@ class Engine:
     runs_groups: ClassVar[bool] = False
     #: Whether `online=True` and `concurrently=True` are heeded; a replay in a scratch place runs the plain forms.
     runs_online: bool = True
+    #: Whether the operation was begun before and interrupted, so that parts of it may be there.
+    resumes: bool = False
 
     def __init__(self, dialect: Dialect, database: Database) -> None:
         self.dialect = dialect
@@ -389,6 +392,12 @@ class Engine:
     def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> Outcome | None:
         self.playhouse.drop_foreign_key_constraint(operation.table, operation.column).run()
         return None
+
+    # -- rows -----------------------------------------------------------------------------------
+
+    def backfill(self, operation: Backfill) -> None:
+        """All rows with one statement."""
+        self.send(backfilling.update(self.database, operation, operation.where))
 
     # -- text -----------------------------------------------------------------------------------
 

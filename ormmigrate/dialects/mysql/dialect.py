@@ -15,9 +15,10 @@ from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from ormmigrate.dialects.base import ColumnFacts
+    from ormmigrate.dialects.base import ColumnFacts, Listener, Undoing
     from ormmigrate.dialects.engine import Engine
 
 logger = logging.getLogger("ormmigrate")
@@ -58,12 +59,17 @@ class MySQLDialect(Dialect):
         query = "SELECT table_name FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE())"
         return {name for (name,) in database.execute_sql(query, (schema,)).fetchall()}
 
-    def has_user_tables(self, database: Database, history: str) -> bool:
+    def estimated_rows(self, database: Database, table: str) -> int:
+        query = "SELECT table_rows FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s"
+        row = database.execute_sql(query, (table,)).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def has_user_tables(self, database: Database, own: tuple[str, str]) -> bool:
         query = (
             "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' "
-            "AND table_name <> %s LIMIT 1"
+            "AND table_name NOT IN (%s, %s) LIMIT 1"
         )
-        return database.execute_sql(query, (history,)).fetchone() is not None
+        return database.execute_sql(query, own).fetchone() is not None
 
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         name = table.replace("`", "``").replace("%", "%%")
@@ -75,8 +81,11 @@ class MySQLDialect(Dialect):
             raise
         return {self.folded_column(row[0]): (row[1], row[2] == "YES", row[3] == "PRI") for row in rows}
 
-    def let_hold_any_text(self, database: Database, table: str) -> None:
+    def let_hold_any_text(self, database: Database, table: str, long_columns: Sequence[str] = ()) -> None:
         database.execute_sql(f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4")
+        for column in long_columns:
+            # TEXT holds 64 KB, and what SHOW CREATE TABLE says of a few tables is more.
+            database.execute_sql(f"ALTER TABLE `{table}` MODIFY `{column}` LONGTEXT")
 
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
@@ -97,6 +106,25 @@ class MySQLDialect(Dialect):
                 restore = "SET foreign_key_checks = %s, unique_checks = %s, sql_mode = %s"
                 end_quietly("Restoring the session", database, restore, settings)
             self._release(database, connection, name, thread_id)
+
+    def holds_lock(self, database: Database) -> bool:
+        query = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
+        return bool(database.execute_sql(query, (_lock_name(database),)).fetchone()[0])
+
+    def watched(self, database: Database, listener: Listener) -> AbstractContextManager[None]:
+        from ormmigrate.dialects.mysql.watched import watched
+
+        return watched(database, listener, self.limits)
+
+    def state_of(self, database: Database, statement: str) -> str:
+        from ormmigrate.dialects.mysql.undoing import state_text
+
+        return state_text(database, statement)
+
+    def undoing(self, database: Database) -> Undoing:
+        from ormmigrate.dialects.mysql.undoing import MySQLUndoing
+
+        return MySQLUndoing(database)
 
     @contextmanager
     def step(self, database: Database) -> Iterator[None]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
+import random
+import time
 from contextlib import contextmanager
 
 from peewee import Database, PeeweeException
 
 from ormmigrate.connection import internals
-from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction, run_commit_callbacks
-from ormmigrate.errors import ConfigurationError, LockTimeout, MigrationError
+from ormmigrate.dialects.base import (
+    CommitLost,
+    Dialect,
+    end_quietly,
+    outside_peewee_transaction,
+    peewee_transaction,
+    run_commit_callbacks,
+)
+from ormmigrate.dialects.postgresql import locking
+from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +28,10 @@ if TYPE_CHECKING:
     from ormmigrate.dialects.engine import Engine
 
 IDLE, IN_ERROR, UNKNOWN = 0, 3, 4  # libpq's PQtransactionStatus, as both drivers give it
-UNDEFINED_TABLE, UNDEFINED_COLUMN, LOCK_NOT_AVAILABLE = "42P01", "42703", "55P03"
+UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
 
 SESSION_SETTINGS = ("search_path", "session_replication_role")
 SESSION = "SELECT current_setting('search_path'), current_setting('session_replication_role')"
-HOLDER = """
-SELECT 'process ' || a.pid || ', user ' || coalesce(a.usename, '?')
-    || coalesce(', from ' || host(a.client_addr), '') || ', since ' || date_trunc('second', a.xact_start)
-FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-    AND (l.classid::bigint << 32 | l.objid::bigint) = %s
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 RELATIONS = """
 SELECT c.relname::text FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = coalesce(%s, current_schema()))
@@ -38,8 +39,8 @@ WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 
 """
 USER_TABLES = """
 SELECT 1 FROM pg_catalog.pg_class AS c
-WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())
-    AND c.relkind IN ('r', 'p') AND c.relname <> %s
+WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = coalesce(%s, current_schema()))
+    AND c.relkind IN ('r', 'p') AND c.relname NOT IN (%s, %s)
     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'e')
 LIMIT 1
 """
@@ -55,6 +56,8 @@ ORDER BY a.attnum
 class PostgresqlDialect(Dialect):
     name = "PostgreSQL"
     doubles_percent = True
+    #: The server's process that has the lock of a batch in parts.
+    _lock_holder: int | None = None
 
     def in_transaction(self, database: Database) -> bool:
         return self._status(database) not in (IDLE, UNKNOWN)
@@ -65,22 +68,35 @@ class PostgresqlDialect(Dialect):
             return UNKNOWN
         return int(internals(database)._adapter.txn_status(database.connection()))
 
+    def use_schema(self, schema: str) -> None:
+        self.schema = schema
+
     def start_query(self, history: str) -> str:
+        home, table = "current_schema()", f'"{history}"'
+        if self.schema is not None:
+            home = "'" + self.schema.replace("'", "''").replace("%", "%%") + "'"
+            table = '"' + self.schema.replace('"', '""').replace("%", "%%") + f'".{table}'
         return (
-            f'SELECT registry, migration, state FROM "{history}" UNION ALL '
+            f"SELECT registry, migration, state FROM {table} UNION ALL "
             "SELECT NULL, relname::text, NULL FROM pg_catalog.pg_class "
-            "WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) "
+            f"WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {home}) "
             "AND relkind IN ('r', 'p', 'v', 'm', 'f')"
         )
 
     def is_missing(self, error: BaseException) -> bool:
-        return _sqlstate(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
+        return locking.sqlstate(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
 
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         return {name for (name,) in database.execute_sql(RELATIONS, (schema,)).fetchall()}
 
-    def has_user_tables(self, database: Database, history: str) -> bool:
-        return database.execute_sql(USER_TABLES, (history,)).fetchone() is not None
+    def estimated_rows(self, database: Database, table: str) -> int:
+        # -1 where nobody has counted yet.
+        query = "SELECT reltuples FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)"
+        row = database.execute_sql(query, ('"' + table.replace('"', '""') + '"',)).fetchone()
+        return int(max(0, row[0])) if row else 0
+
+    def has_user_tables(self, database: Database, own: tuple[str, str]) -> bool:
+        return database.execute_sql(USER_TABLES, (self.schema, *own)).fetchone() is not None
 
     def columns(self, database: Database, table: str, *, temporary: bool = False) -> Mapping[str, ColumnFacts]:
         schema = "pg_temp." if temporary else ""
@@ -90,26 +106,89 @@ class PostgresqlDialect(Dialect):
 
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
+        with self._rolled_back_on_error(database):
+            self._begin_locked(database, timeout_s)
+            with peewee_transaction(database):
+                yield
+        self._commit(database)
+
+    @contextmanager
+    def exclusive_in_parts(self, database: Database, timeout_s: float) -> Iterator[None]:
+        with locking.session_lock(database, timeout_s, self.schema) as process:
+            self._lock_holder = process
+            with self._rolled_back_on_error(database):
+                self._begin(database)
+                self._make_schema(database)
+                with peewee_transaction(database):
+                    yield
+            self._commit(database)
+
+    def _make_schema(self, database: Database) -> None:
+        if self.schema is not None:
+            name = self.schema.replace('"', '""').replace("%", "%%")
+            database.execute_sql(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+
+    @contextmanager
+    def transaction(self, database: Database) -> Iterator[None]:
+        with self._rolled_back_on_error(database):
+            self._begin(database)
+            with peewee_transaction(database):
+                yield
+        self._commit(database)
+
+    @contextmanager
+    def outside_transaction(self, database: Database) -> Iterator[None]:
+        self._commit(database)
+        with outside_peewee_transaction(database):
+            yield
+        self._begin(database)
+
+    def holds_lock(self, database: Database) -> bool:
+        # The lock of a transaction is gone where the transaction is; that of a session, where the process is.
+        return self._lock_holder is None or locking.process_of(database) == self._lock_holder
+
+    def is_reachable(self, database: Database) -> bool:
+        return self._status(database) != UNKNOWN
+
+    @contextmanager
+    def _rolled_back_on_error(self, database: Database) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            internals(database)._clear_commit_callbacks()
+            if self.in_transaction(database):
+                end_quietly("ROLLBACK", database, "ROLLBACK")
+            raise
+
+    def _begin(self, database: Database) -> None:
         # READ COMMITTED whatever the application's default: under REPEATABLE READ the statement that takes
         # the lock also takes the snapshot, and what others committed while we waited stays unseen.
-        try:
-            database.execute_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-            with peewee_transaction(database):
-                self._lock(database, timeout_s)
-                yield
-        except BaseException:
-            self._roll_back(database)
-            raise
+        database.execute_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        if self.schema is not None:
+            database.execute_sql("SELECT set_config('search_path', %s, true)", (locking.path(database, self.schema),))
+
+    def _begin_locked(self, database: Database, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._begin(database)
+            if locking.lock_transaction(database, deadline - time.monotonic(), self.schema):
+                self._make_schema(database)
+                return
+            database.execute_sql("ROLLBACK")
+            if time.monotonic() >= deadline:
+                raise LockTimeout(timeout_s=timeout_s, holder=locking.holder(database, self.schema))
+            time.sleep(random.uniform(*locking.PAUSE_S))
+
+    def _commit(self, database: Database) -> None:
         try:
             database.execute_sql("COMMIT")
         except BaseException as error:
             is_lost = self._status(database) == UNKNOWN
-            self._roll_back(database)
+            internals(database)._clear_commit_callbacks()
+            if self.in_transaction(database):
+                end_quietly("ROLLBACK", database, "ROLLBACK")
             if is_lost and isinstance(error, PeeweeException):
-                raise MigrationError(
-                    f"The connection was lost during COMMIT, so the batch may be applied or not: {error}",
-                    "see which: python -m ormmigrate status; then start again, which runs what is not applied.",
-                ) from error
+                raise CommitLost(str(error)) from error
             raise
         run_commit_callbacks(database)
 
@@ -125,27 +204,6 @@ class PostgresqlDialect(Dialect):
 
     def is_aborted(self, database: Database) -> bool:
         return self._status(database) == IN_ERROR
-
-    def _lock(self, database: Database, timeout_s: float) -> None:
-        query = "SELECT current_setting('lock_timeout'), current_schema()"
-        before, schema = database.execute_sql(query).fetchone()
-        key = lock_key(schema)
-        set_timeout = "SELECT set_config('lock_timeout', %s, true)"
-        database.execute_sql(set_timeout, (f"{max(1, int(timeout_s * 1000))}ms",))
-        try:
-            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (key,))
-        except PeeweeException as error:
-            if _sqlstate(error) != LOCK_NOT_AVAILABLE:
-                raise
-            database.execute_sql("ROLLBACK")
-            holder = database.execute_sql(HOLDER, (key,)).fetchone()
-            raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0]) from error
-        database.execute_sql(set_timeout, (before,))
-
-    def _roll_back(self, database: Database) -> None:
-        internals(database)._clear_commit_callbacks()
-        if self.in_transaction(database):
-            end_quietly("ROLLBACK", database, "ROLLBACK")
 
     @contextmanager
     def scratch(self, database: Database) -> Iterator[None]:
@@ -163,21 +221,10 @@ class PostgresqlDialect(Dialect):
                 database.execute_sql(f"SET LOCAL search_path TO {schema}")
                 yield
         finally:
-            self._roll_back(database)
+            if self.in_transaction(database):
+                end_quietly("ROLLBACK", database, "ROLLBACK")
 
     def engine(self, database: Database) -> Engine:
         from ormmigrate.dialects.postgresql.engine import PostgresqlEngine
 
         return PostgresqlEngine(self, database)
-
-
-def lock_key(schema: str | None) -> int:
-    """The number of the lock of a schema: advisory locks are 64-bit numbers, and each schema has its own history."""
-    digest = hashlib.sha256(f"ormmigrate.{schema}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    original = getattr(error, "orig", None) or error
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    return None if state is None else str(state)

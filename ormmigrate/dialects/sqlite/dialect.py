@@ -11,7 +11,13 @@ import peewee
 from peewee import Database, DatabaseError, OperationalError, PeeweeException
 
 from ormmigrate.connection import internals, stand_in
-from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction, run_commit_callbacks
+from ormmigrate.dialects.base import (
+    Dialect,
+    end_quietly,
+    outside_peewee_transaction,
+    peewee_transaction,
+    run_commit_callbacks,
+)
 from ormmigrate.dialects.sqlite.tokens import folded, quoted
 from ormmigrate.dialects.sqlite.values import rows_shown
 from ormmigrate.errors import ConfigurationError, LockTimeout, MigrationError
@@ -38,7 +44,10 @@ NO_DAMAGE = ("CHECK constraint failed in ", "NULL value in ")
 
 class SqliteDialect(Dialect):
     name = "SQLite"
+    #: How long to wait for others, in seconds; each batch says.
+    _timeout_s: float = 60.0
     allows_forward_references = True
+    lock_outlasts_transaction = False
 
     # -- connections ------------------------------------------------------------------------
 
@@ -125,12 +134,12 @@ class SqliteDialect(Dialect):
             return "restore the database from a backup; python -m ormmigrate up then brings it forward."
         return None
 
-    def has_user_tables(self, database: Database, history: str) -> bool:
+    def has_user_tables(self, database: Database, own: tuple[str, str]) -> bool:
         query = (
             "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-            "AND name <> ? LIMIT 1"
+            "AND name NOT IN (?, ?) LIMIT 1"
         )
-        return database.execute_sql(query, (history,)).fetchone() is not None
+        return database.execute_sql(query, own).fetchone() is not None
 
     def has_table(self, database: Database, table: str) -> bool:
         # A look-up by name, where sqlite_master would be read from end to end.
@@ -148,6 +157,7 @@ class SqliteDialect(Dialect):
 
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
+        self._timeout_s = timeout_s
         with _settings(database):
             # BEGIN stands inside: Ctrl-C right behind it must not leave the transaction open.
             try:
@@ -165,6 +175,26 @@ class SqliteDialect(Dialect):
                     ) from error
                 raise
             self._commit(database, timeout_s)
+
+    @contextmanager
+    def transaction(self, database: Database) -> Iterator[None]:
+        try:
+            self._begin(database, self._timeout_s)
+            with peewee_transaction(database):
+                yield
+        except BaseException:
+            self._roll_back(database)
+            raise
+        self._commit(database, self._timeout_s)
+
+    @contextmanager
+    def outside_transaction(self, database: Database) -> Iterator[None]:
+        # Nothing locks a file between two transactions. Each operation notes in its own that it is done, so that
+        # two processes that go on with the same migration do not run it twice.
+        self._commit(database, self._timeout_s)
+        with outside_peewee_transaction(database):
+            yield
+        self._begin(database, self._timeout_s)
 
     def _begin(self, database: Database, timeout_s: float) -> None:
         try:

@@ -1,0 +1,136 @@
+"""Taking DDL statements back, by what SHOW CREATE TABLE said before and after them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import Database
+
+from ormmigrate.dialects.base import quoted
+from ormmigrate.dialects.mysql.relations import read_state
+from ormmigrate.dialects.mysql.restoring import (
+    NoWayBack,
+    Relation,
+    State,
+    created,
+    is_same,
+    losses,
+    mentioned,
+    way_back,
+)
+from ormmigrate.dialects.mysql.watched import words_of
+from ormmigrate.errors import ConfigurationError
+
+#: What is seen where it was made or changed; a trigger is seen with its table alone, which DROP TRIGGER does not name.
+SHOWN = frozenset(("TABLE", "TABLES", "INDEX", "KEY", "VIEW"))
+BEFORE_KIND = frozenset(("OR", "REPLACE", "UNIQUE", "FULLTEXT", "SPATIAL", "ONLINE", "OFFLINE", "IGNORE"))
+STEPS_MOST = 20
+
+
+# What refers to a table is told another name of it where it is renamed, and its columns.
+CHILDREN = """
+SELECT DISTINCT table_name FROM information_schema.referential_constraints
+WHERE constraint_schema = DATABASE() AND referenced_table_name IN ({})
+"""
+
+
+def state_text(database: Database, statement: str) -> str:
+    """What every table that a statement names is now, and what refers to those, as JSON."""
+    tables = read_state(database, mentioned(statement))
+    names = [name for name, relation in tables.items() if relation is not None]
+    query = CHILDREN.format(", ".join(["%s"] * len(names)))
+    children = {name for (name,) in database.execute_sql(query, names).fetchall()} if names else set()
+    return json.dumps([_as_json(tables), _as_json(read_state(database, children - {*names}))])
+
+
+class MySQLUndoing:
+    """The statements that lead back, and what would be lost on the way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_same(self, one: str, other: str) -> bool:
+        return all(map(is_same, _as_states(one), _as_states(other)))
+
+    def changed_since(self, states: Sequence[str]) -> list[str]:
+        last: dict[str, Relation | None] = {}
+        for text in states:
+            for state in _as_states(text):
+                last.update(state)
+        now = read_state(self._database, set(last))
+        return sorted(name for name in last if not is_same({name: last[name]}, {name: now.get(name)}))
+
+    def losses(self, statement: str, found: str, made: str | None) -> list[str]:
+        before, _ = _as_states(found)
+        after = self._now(statement, before) if made is None else _as_states(made)[0]
+        if is_same(before, after):
+            return [] if _is_shown(statement, after, may_have_run=made is None) else [f"what this did, which no table shows: {statement}"]
+        try:
+            way_back(before, after, statement)
+        except NoWayBack as error:
+            return [str(error)]
+        return losses(before, after, statement)
+
+    def restore(self, statement: str, found: str) -> None:
+        """Bring the tables back, a statement at a time, each worked out from what is there then.
+
+        Raises:
+            ConfigurationError: a table that would be dropped has rows; or it does not come back to what it was.
+            peewee.PeeweeException: what the server says.
+        """
+        before, _ = _as_states(found)
+        for _ in range(STEPS_MOST):
+            now = self._now(statement, before)
+            try:
+                step = way_back(before, now, statement)
+            except NoWayBack as error:
+                raise ConfigurationError(f"This cannot be taken back: {statement}. {error}", SEE) from error
+            if step is None:
+                return
+            if words_of(step, 2) == ["DROP", "TABLE"]:
+                self._refuse_rows(created(before, now))
+            self._database.execute_sql(step.replace("%", "%%"))
+        raise ConfigurationError(f"After {STEPS_MOST} steps, this is not taken back: {statement}", SEE)
+
+    def _now(self, statement: str, before: State) -> State:
+        return read_state(self._database, mentioned(statement) | set(before))
+
+    def _refuse_rows(self, tables: Sequence[str]) -> None:
+        for table in tables:
+            if self._database.execute_sql(f"SELECT 1 FROM {quoted(self._database, table)} LIMIT 1").fetchone():
+                raise ConfigurationError(
+                    f"The table {table}, which the batch had created, has rows by now, and is not dropped with them.",
+                    "save its rows, empty it, and run python -m ormmigrate undo.",
+                )
+
+
+def _is_shown(statement: str, after: State, *, may_have_run: bool) -> bool:
+    """Whether a statement that seems to have changed nothing has changed nothing, or has not run where it need not have."""
+    words = words_of(statement)
+    kind = next((word for word in words[1:] if word not in BEFORE_KIND), "")
+    if words[0] == "TRUNCATE" or kind not in SHOWN:
+        return False
+    if may_have_run:
+        return True
+    # CREATE TABLE elsewhere.t is not seen from here, where CREATE TABLE IF NOT EXISTS t may well do nothing.
+    return "EXISTS" in words or (words[0] == "ALTER" and any(after.values()))
+
+
+SEE = "look at the table; python -m ormmigrate undo tries again."
+
+
+def _as_json(state: State) -> dict[str, Any]:
+    return {
+        name: relation and [relation.text, relation.is_view, dict(relation.triggers)]
+        for name, relation in sorted(state.items())
+    }
+
+
+def _as_states(text: str) -> tuple[State, State]:
+    """The tables that a statement named, and those that refer to them."""
+    tables, children = (
+        {name: parts and Relation(*parts) for name, parts in part.items()} for part in json.loads(text)
+    )
+    return tables, children

@@ -1,0 +1,138 @@
+"""A connection that tells of each statement ahead of it, and waits patiently for the locks that DDL takes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from peewee import Database
+
+from ormmigrate.connection import internals
+from ormmigrate.dialects import script
+from ormmigrate.errors import LockTimeout
+from ormmigrate.limits import Limits
+
+LOCK_WAIT_TIMEOUT = 1205
+FIRST_PAUSE_S = 0.2
+WORDS_OF_KIND = 4  # CREATE OR REPLACE TEMPORARY
+#: Statements that commit by themselves, whatever comes of them (MariaDB: "SQL statements that cause an implicit
+#: commit"), and change something.
+DEFINES = frozenset(("ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "INSTALL", "UNINSTALL"))
+CHANGES_ROWS = frozenset(
+    ("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "DO", "IMPORT", "WITH", "EXECUTE", "HANDLER")
+)
+ENDS = frozenset(("BEGIN", "START", "COMMIT", "ROLLBACK"))
+# Who may be in the way of a table's lock: MariaDB does not tell who is, so those whose transactions are oldest.
+IN_THE_WAY = """
+SELECT CONCAT('connection ', p.id, ', user ', p.user, ', from ', p.host, ', in a transaction since ', t.trx_started,
+    COALESCE(CONCAT(': ', LEFT(p.info, 80)), ''))
+FROM information_schema.innodb_trx AS t JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id
+WHERE p.id <> CONNECTION_ID() AND p.db = DATABASE() ORDER BY t.trx_started LIMIT 3
+"""
+
+if TYPE_CHECKING:
+    from ormmigrate.dialects.base import Listener
+
+
+@contextmanager
+def watched(database: Database, listener: Listener, limits: Limits) -> Iterator[None]:
+    """Until the block ends, `listener` is told of every statement of this thread's connection."""
+    state = internals(database)._state
+    real = state.conn
+    stand_in = state.conn = Watched(real, database, listener, limits)
+    try:
+        yield
+    finally:
+        # A migration may have closed it.
+        if state.conn is stand_in:
+            state.conn = real
+
+
+class Watched:
+    """A driver's connection whose cursors tell."""
+
+    def __init__(self, connection: Any, database: Database, listener: Listener, limits: Limits) -> None:
+        self.watched_connection = connection
+        self.tell = (database, listener, limits)
+
+    def cursor(self, *arguments: Any) -> WatchedCursor:
+        return WatchedCursor(self.watched_connection.cursor(*arguments), *self.tell)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.watched_connection, name)
+
+
+class WatchedCursor:
+    def __init__(self, cursor: Any, database: Database, listener: Listener, limits: Limits) -> None:
+        self._cursor, self._database, self._listener, self._limits = cursor, database, listener, limits
+
+    def execute(self, statement: str, params: Any = None) -> Any:
+        word = kind_of(statement)
+        if word in DEFINES:
+            text = str(self._cursor.mogrify(statement, params)) if hasattr(self._cursor, "mogrify") else statement
+            with self._listener.around_definition(text):
+                return self._patiently(statement, params)
+        if word in CHANGES_ROWS:
+            self._listener.before_rows(statement)
+        elif word in ENDS:
+            self._listener.before_end()
+        return self._cursor.execute(statement, params)
+
+    def executemany(self, statement: str, params: Any) -> Any:
+        self._listener.before_rows(statement)
+        return self._cursor.executemany(statement, params)
+
+    def _patiently(self, statement: str, params: Any) -> Any:
+        """Wait for a lock only so long, for everybody who comes behind waits as well; and try again."""
+        wait_s = max(1, round(self._limits.ddl_lock_timeout_s))
+        self._cursor.execute("SELECT @@SESSION.lock_wait_timeout")
+        (before,) = self._cursor.fetchone()
+        self._cursor.execute(f"SET SESSION lock_wait_timeout = {wait_s}")
+        try:
+            for number in range(self._limits.ddl_tries):
+                try:
+                    return self._cursor.execute(statement, params)
+                except Exception as error:
+                    if not error.args or error.args[0] != LOCK_WAIT_TIMEOUT:
+                        raise
+                    who = self._in_the_way()
+                    if number + 1 == self._limits.ddl_tries:
+                        raise LockTimeout(timeout_s=wait_s, tries=number + 1, holder=who) from error
+                time.sleep(FIRST_PAUSE_S * 2**number * random.uniform(0.5, 1.5))
+        finally:
+            if self._database.is_connection_usable():
+                self._cursor.execute(f"SET SESSION lock_wait_timeout = {int(before)}")
+
+    def _in_the_way(self) -> str | None:
+        self._cursor.execute(IN_THE_WAY)
+        return "; or ".join(row[0] for row in self._cursor.fetchall()) or None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor)
+
+
+def kind_of(statement: str) -> str:
+    """The first word of a statement in capitals; of what touches only temporary tables, TEMPORARY."""
+    words = words_of(statement, WORDS_OF_KIND)
+    is_temporary = words[:1] != ["ALTER"] and "TEMPORARY" in words[1:]
+    return "TEMPORARY" if is_temporary else "".join(words[:1])
+
+
+def words_of(statement: str, most: int | None = None) -> list[str]:
+    """The words, texts and signs of a statement, the first `most` of them, in capitals."""
+    words: list[str] = []
+    for _, token in script.tokens(statement, "MySQL"):
+        if token.startswith(("/*!", "/*M!")):
+            # What stands in such a comment is run: /*!50003 CREATE TRIGGER ... */
+            words += token.strip("/*M!").lstrip("0123456789").upper().split()
+        elif not token.isspace() and not token.startswith(("/*", "#", "--")):
+            words.append(token.upper())
+        if most is not None and len(words) >= most:
+            return words[:most]
+    return words
