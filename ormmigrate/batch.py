@@ -328,13 +328,17 @@ class Batch:
             # What came before it is committed, and so is it when it has run.
             if not is_begun:
                 self.finish()
+                # Committed with that: where no lock outlasts a transaction, others then know that it runs.
+                self._begin(step, number)
             self.committed = [*self.applied, *self.reverted]
             with self.dialect.outside_transaction(self.database):
-                self._run_and_record(step, number, is_begun=is_begun)
+                self._run_and_record(step, number)
                 self.finish()
             self.committed = [*self.applied, *self.reverted]
         else:
-            self._run_and_record(step, number, is_begun=is_begun)
+            if not is_begun:
+                self._begin(step, number)
+            self._run_and_record(step, number)
         self._tell(MigrationApplied(step.direction, label, (time.perf_counter() - began) * 1000))
 
     def _begin(self, step: Step, number: int) -> None:
@@ -348,9 +352,7 @@ class Batch:
         else:
             history.update(self.database, step.migration.key, {"state": RUNNING, "details": details})
 
-    def _run_and_record(self, step: Step, number: int, *, is_begun: bool) -> None:
-        if not is_begun:
-            self._begin(step, number)
+    def _run_and_record(self, step: Step, number: int) -> None:
         began = time.perf_counter()
         try:
             step.run()

@@ -46,8 +46,9 @@ class OperationRun(Event):
     """One operation, in words, with the SQL that it came to.
 
     Attributes:
-        strategy: on SQLite, how it was done: `native` (its own ALTER), `in place` (an edit of the schema) or
-            `rebuild` (of the table); None for SQL of the migration's own, and on other databases.
+        strategy: how it was done. On SQLite: `native` (its own ALTER), `in place` (an edit of the schema) or
+            `rebuild` (of the table). On MariaDB and MySQL: `instant`, `in place` or `copy`, where the table is not
+            small. None for SQL of the migration's own, and on PostgreSQL.
         rows_rewritten: the rows that were written anew for it.
     """
 

@@ -389,7 +389,7 @@ class Migrator:
 
         Args:
             columns: in place of a name, the columns that it restricts, all of them; where several do,
-                `constraint` says which. SQLite only.
+                `constraint` says which. On SQLite and PostgreSQL.
         """
         self._of(table).drop_constraint(name, columns=columns, constraint=constraint)
 

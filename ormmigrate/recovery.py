@@ -133,15 +133,18 @@ class Recovery:
         return []
 
     def _changed_since(self) -> list[str]:
-        states: list[str] = []
+        """The tables that are not what the journal says that they are now."""
+        done: list[str] = []
+        undone: list[str] = []
         for statement in (entry for entry in self.entries if entry.kind == STATEMENT):
             if statement.state == DONE and statement.made is not None:
-                states.append(statement.made)
+                done.append(statement.made)
             elif statement.state == UNDONE and statement.found is not None:
-                states.append(statement.found)
+                # They are taken back newest first, so that the oldest of them says what is there.
+                undone.insert(0, statement.found)
             else:
                 return []  # interrupted in the middle: what is there now is not known beforehand
-        return self._undoing.changed_since(states) if states else []
+        return self._undoing.changed_since(done + undone) if done or undone else []
 
     # -- the way back ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from peewee import AutoField, CharField, IntegerField, TextField
+from peewee import SQL, AutoField, CharField, IntegerField, TextField
 
 from ormmigrate import BaseMigration, Database
 
@@ -40,12 +40,26 @@ class Alter(BaseMigration):
         migrator.add_index("counter", ("word",))
 
 
+class Alone(BaseMigration):
+    """Each operation commits by itself, so that on SQLite the others get in between."""
+
+    id = "20240104_000000_alone"
+    transactional = False
+
+    def up(self, migrator):
+        for _ in range(3):
+            migrator.sql("UPDATE counter SET n = n + 10")
+        migrator.backfill("counter", {"n": SQL("n + 100")}, batch_size=1)
+        migrator.add_index("counter", ("n",), concurrently=True)
+
+
 MIGRATIONS = [Create, Count, Alter]
+IN_PARTS = [*MIGRATIONS, Alone]
 
 
-def start(url: str) -> dict[str, Any]:
+def start(url: str, migrations: list[type[BaseMigration]] = MIGRATIONS) -> dict[str, Any]:
     """What one process does: a new application on that database."""
-    db = Database(url, migrations=MIGRATIONS)
+    db = Database(url, migrations=migrations)
 
     class Counter(db.Model):
         n = IntegerField()
@@ -59,10 +73,10 @@ def start(url: str) -> dict[str, Any]:
 
 
 def work(number: int, orders: Any, answers: Any, barrier: Any) -> None:
-    while (url := orders.get()) is not None:
+    while (order := orders.get()) is not None:
         barrier.wait(TIMEOUT_S)
         try:
-            answers.put((number, start(url), None))
+            answers.put((number, start(*order), None))
         except BaseException:
             answers.put((number, None, traceback.format_exc()))
 
@@ -83,9 +97,11 @@ class Crowd:
         for process in self.processes:
             process.start()
 
-    def start_all(self, url: str) -> list[tuple[int, dict[str, Any] | None, str | None]]:
+    def start_all(
+        self, url: str, migrations: list[type[BaseMigration]] = MIGRATIONS
+    ) -> list[tuple[int, dict[str, Any] | None, str | None]]:
         for queue in self.orders:
-            queue.put(url)
+            queue.put((url, migrations))
         return [self.answers.get(timeout=TIMEOUT_S) for _ in range(self.size)]
 
     def end(self) -> None:

@@ -10,6 +10,8 @@ import peewee
 from ormmigrate.connection import inner
 
 HISTORY = "ormmigrate_history"
+#: What it says is of one batch, and it is empty between two.
+JOURNAL = "ormmigrate_journal"
 
 PG_COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -36,6 +38,7 @@ def snapshot(database: peewee.Database, *, without: tuple[str, ...] = ()) -> dic
     """Schema and rows of every table, except those named in `without`."""
     database = inner(database)
     database.connect(reuse_if_open=True)
+    without = (*without, JOURNAL)
     return {"schema": schema(database, without=without), "rows": rows(database, without=without)}
 
 

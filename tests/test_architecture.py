@@ -39,7 +39,7 @@ LAYERS = (
     ("dialects.mysql.restoring_columns",),
     ("dialects.mysql.restoring_table",),
     ("dialects.mysql.restoring",),
-    ("dialects.mysql.relations",),
+    ("dialects.mysql.relations", "dialects.mysql.watched", "dialects.postgresql.locking"),
     ("dialects.sqlite.dialect", "dialects.postgresql.dialect", "dialects.mysql.dialect"),
     ("dialects.engine",),
     # PostgreSQL, from the words of a statement to the steps of an operation.
@@ -49,6 +49,15 @@ LAYERS = (
     ("dialects.postgresql.drafting",),
     ("dialects.postgresql.grouping", "dialects.postgresql.alikeness"),
     ("dialects.postgresql.online",),
+    # MariaDB and MySQL, from what they refuse to what changes a table.
+    ("dialects.mysql.refusals", "dialects.mysql.server"),
+    ("dialects.mysql.words", "dialects.mysql.broken"),
+    ("dialects.mysql.drafts", "dialects.mysql.reading", "dialects.mysql.retyping"),
+    ("dialects.mysql.clauses", "dialects.mysql.algorithms", "dialects.mysql.filling", "dialects.mysql.undoing"),
+    ("dialects.mysql.dropping", "dialects.mysql.referring"),
+    ("dialects.mysql.constraining",),
+    ("dialects.mysql.drafting",),
+    ("dialects.mysql.altering",),
     ("dialects.postgresql.engine", "dialects.mysql.engine"),
     # SQLite, from what reads a table to what changes it.
     ("dialects.sqlite.definition",),
@@ -95,6 +104,9 @@ LAZY = {
     ("dialects.sqlite.dialect", "dialects.sqlite.dependents"),
     ("dialects.postgresql.dialect", "dialects.postgresql.engine"),
     ("dialects.mysql.dialect", "dialects.mysql.engine"),
+    ("dialects.mysql.dialect", "dialects.mysql.watched"),
+    ("dialects.mysql.dialect", "dialects.mysql.undoing"),
+    ("dialects.mysql.dialect", "dialects.mysql.broken"),
 }
 COMMAND_LINE = {"click", "rich"}
 

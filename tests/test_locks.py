@@ -236,7 +236,7 @@ def test_after_a_lost_commit_the_history_says_what_happened(postgresql_place: Pl
         assert report.applied == (ADD.id,)
         assert "the history says that the batch was committed" in report.warnings[0]
     else:
-        with pytest.raises(MigrationError, match="the history says that the batch was not|was not committed"):
+        with pytest.raises(MigrationError, match="was not committed"):
             database.register_models([])
         assert snapshot(database, without=OURS) == before
     database.connect(reuse_if_open=True)
@@ -261,7 +261,7 @@ def test_starts_that_wait_do_not_deadlock_with_an_index_that_is_made_concurrentl
         barrier.wait()
         try:
             answers.append(database.register_models([]).applied)
-        except Exception as error:  # noqa: BLE001 - a thread's error would be lost
+        except Exception as error:
             answers.append(error)
         finally:
             database.close()

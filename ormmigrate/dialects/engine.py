@@ -55,7 +55,8 @@ class Outcome:
     """How an operation went.
 
     Attributes:
-        strategy: which way it was done, where there are several: `native`, `in place` or `rebuild`.
+        strategy: which way it was done, where there are several: `native`, `in place` or `rebuild` on SQLite;
+            `instant`, `in place` or `copy` on MariaDB and MySQL.
         rows_rewritten: the rows that had to be written anew for it.
         adopted: the table that was there already, with the same columns, and was taken as it is.
     """

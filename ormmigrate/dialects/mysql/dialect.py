@@ -126,6 +126,11 @@ class MySQLDialect(Dialect):
 
         return MySQLUndoing(database)
 
+    def broken_definitions(self, database: Database) -> Mapping[str, str]:
+        from ormmigrate.dialects.mysql.broken import broken_definitions
+
+        return broken_definitions(database)
+
     @contextmanager
     def step(self, database: Database) -> Iterator[None]:
         """Around one migration: what it left open must swallow neither the history's rows nor the application's."""

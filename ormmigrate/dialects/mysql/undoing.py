@@ -9,6 +9,7 @@ from typing import Any
 from peewee import Database
 
 from ormmigrate.dialects.base import quoted
+from ormmigrate.dialects.mysql.reading import plain_session
 from ormmigrate.dialects.mysql.relations import read_state
 from ormmigrate.dialects.mysql.restoring import (
     NoWayBack,
@@ -38,11 +39,13 @@ WHERE constraint_schema = DATABASE() AND referenced_table_name IN ({})
 
 def state_text(database: Database, statement: str) -> str:
     """What every table that a statement names is now, and what refers to those, as JSON."""
-    tables = read_state(database, mentioned(statement))
-    names = [name for name, relation in tables.items() if relation is not None]
-    query = CHILDREN.format(", ".join(["%s"] * len(names)))
-    children = {name for (name,) in database.execute_sql(query, names).fetchall()} if names else set()
-    return json.dumps([_as_json(tables), _as_json(read_state(database, children - {*names}))])
+    # Modes of the session change what SHOW CREATE TABLE says, and whoever reads this may have others.
+    with plain_session(database):
+        tables = read_state(database, mentioned(statement))
+        names = [name for name, relation in tables.items() if relation is not None]
+        query = CHILDREN.format(", ".join(["%s"] * len(names)))
+        children = {name for (name,) in database.execute_sql(query, names).fetchall()} if names else set()
+        return json.dumps([_as_json(tables), _as_json(read_state(database, children - {*names}))])
 
 
 class MySQLUndoing:
@@ -55,6 +58,10 @@ class MySQLUndoing:
         return all(map(is_same, _as_states(one), _as_states(other)))
 
     def changed_since(self, states: Sequence[str]) -> list[str]:
+        with plain_session(self._database):
+            return self._changed_since(states)
+
+    def _changed_since(self, states: Sequence[str]) -> list[str]:
         last: dict[str, Relation | None] = {}
         for text in states:
             for state in _as_states(text):
@@ -65,13 +72,17 @@ class MySQLUndoing:
     def losses(self, statement: str, found: str, made: str | None) -> list[str]:
         before, _ = _as_states(found)
         after = self._now(statement, before) if made is None else _as_states(made)[0]
+        lost = losses(before, after, statement)
         if is_same(before, after):
-            return [] if _is_shown(statement, after, may_have_run=made is None) else [f"what this did, which no table shows: {statement}"]
+            if lost:
+                return lost if made is not None else [f"what this may have done: {statement}"]
+            is_shown = _is_shown(statement, after, may_have_run=made is None)
+            return [] if is_shown else [f"what this did, which no table shows: {statement}"]
         try:
             way_back(before, after, statement)
         except NoWayBack as error:
             return [str(error)]
-        return losses(before, after, statement)
+        return lost
 
     def restore(self, statement: str, found: str) -> None:
         """Bring the tables back, a statement at a time, each worked out from what is there then.
@@ -80,7 +91,10 @@ class MySQLUndoing:
             ConfigurationError: a table that would be dropped has rows; or it does not come back to what it was.
             peewee.PeeweeException: what the server says.
         """
-        before, _ = _as_states(found)
+        with plain_session(self._database):
+            self._restore(statement, _as_states(found)[0])
+
+    def _restore(self, statement: str, before: State) -> None:
         for _ in range(STEPS_MOST):
             now = self._now(statement, before)
             try:
@@ -95,7 +109,8 @@ class MySQLUndoing:
         raise ConfigurationError(f"After {STEPS_MOST} steps, this is not taken back: {statement}", SEE)
 
     def _now(self, statement: str, before: State) -> State:
-        return read_state(self._database, mentioned(statement) | set(before))
+        with plain_session(self._database):
+            return read_state(self._database, mentioned(statement) | set(before))
 
     def _refuse_rows(self, tables: Sequence[str]) -> None:
         for table in tables:
@@ -107,7 +122,7 @@ class MySQLUndoing:
 
 
 def _is_shown(statement: str, after: State, *, may_have_run: bool) -> bool:
-    """Whether a statement that seems to have changed nothing has changed nothing, or has not run where it need not have."""
+    """Whether what seems to have changed nothing has changed nothing; or has not run, where it need not have."""
     words = words_of(statement)
     kind = next((word for word in words[1:] if word not in BEFORE_KIND), "")
     if words[0] == "TRUNCATE" or kind not in SHOWN:
@@ -130,7 +145,5 @@ def _as_json(state: State) -> dict[str, Any]:
 
 def _as_states(text: str) -> tuple[State, State]:
     """The tables that a statement named, and those that refer to them."""
-    tables, children = (
-        {name: parts and Relation(*parts) for name, parts in part.items()} for part in json.loads(text)
-    )
+    tables, children = ({name: parts and Relation(*parts) for name, parts in part.items()} for part in json.loads(text))
     return tables, children

@@ -1,90 +1,240 @@
-"""What playhouse.migrate needs on PostgreSQL."""
+"""What each operation does on PostgreSQL, and how long it may wait for that."""
 
 from __future__ import annotations
 
-import playhouse.migrate as playhouse
-from peewee import SQL, Context, Entity, ForeignKeyField, Node
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from peewee import Database, Field, FieldDatabaseHook, ForeignKeyField, PeeweeException
 
 from ormmigrate.dialects import ddl
-from ormmigrate.dialects.engine import Engine, constant_of
-from ormmigrate.operations import AddColumnDefault, AlterColumnType, Sql
+from ormmigrate.dialects.base import Dialect
+from ormmigrate.dialects.engine import DONE, Engine, Outcome
+from ormmigrate.dialects.postgresql import online, renaming
+from ormmigrate.dialects.postgresql.catalogue import Catalogue
+from ormmigrate.dialects.postgresql.explaining import explained
+from ormmigrate.dialects.postgresql.grouping import run_changes
+from ormmigrate.dialects.postgresql.names import clipped
+from ormmigrate.dialects.postgresql.statements import (
+    names_in,
+    refuses_transaction,
+    runs_concurrently,
+    takes_strong_lock,
+    without_concurrently,
+)
+from ormmigrate.dialects.postgresql.waiting import fire_deferred, patiently, patiently_alone, unhurried
+from ormmigrate.errors import UnsupportedOperation, listed
+from ormmigrate.operations import (
+    AddColumn,
+    AddColumnDefault,
+    AddConstraint,
+    AddForeignKeyConstraint,
+    AddIndex,
+    AddNotNull,
+    AddUnique,
+    AlterColumnType,
+    AlterTable,
+    CreateTable,
+    DropColumn,
+    DropColumnDefault,
+    DropConstraint,
+    DropForeignKeyConstraint,
+    DropIndex,
+    DropNotNull,
+    DropTable,
+    Operation,
+    RenameColumn,
+    RenameTable,
+    Script,
+    Sql,
+)
 
-# What DROP COLUMN takes along without a word is what depends on the column automatically ('a' in pg_depend).
-SHARED = """
-SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
-FROM pg_depend AS d
-JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-LEFT JOIN pg_constraint AS c ON d.classid = 'pg_constraint'::regclass AND c.oid = d.objid
-LEFT JOIN pg_index AS i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
-LEFT JOIN pg_attrdef AS e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
-WHERE d.refclassid = 'pg_class'::regclass AND a.attrelid = to_regclass(%s) AND a.attname = %s AND (
-    cardinality(c.conkey) > 1
-    OR i.indnatts > 1 OR i.indpred IS NOT NULL OR i.indexprs IS NOT NULL
-    -- Generated columns; before PostgreSQL 15 it is they themselves that depend on it.
-    OR e.adnum <> a.attnum OR (d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid <> 0)
-    OR d.classid = 'pg_statistic_ext'::regclass)
-ORDER BY 1
-"""
-OWN_COLLATION = """
-SELECT quote_ident(n.nspname) || '.' || quote_ident(c.collname)
-FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
-JOIN pg_collation AS c ON c.oid = a.attcollation JOIN pg_namespace AS n ON n.oid = c.collnamespace
-WHERE a.attrelid = to_regclass(%s) AND a.attname = %s AND a.attcollation <> t.typcollation
-"""
+#: What changes rows, and locks no more than those.
+OF_ROWS = ("backfill", "run")
 IS_COLLATABLE = "SELECT typcollation <> 0 FROM pg_type WHERE oid = to_regtype(%s)"
 
 
-class Migrator(playhouse.PostgresqlMigrator):  # type: ignore[misc]
-    """playhouse's own loses the name and the deferrability of a foreign key in ADD COLUMN."""
-
-    def add_inline_fk_sql(self, ctx: Context, field: ForeignKeyField) -> Context:
-        if field.constraint_name:
-            ctx.literal(" ").sql(SQL("CONSTRAINT")).literal(" ").sql(Entity(field.constraint_name))
-        for part in ddl.references(field):
-            ctx.literal(" ").sql(part)
-        return ctx
-
-
 class PostgresqlEngine(Engine):
-    migrator_class = Migrator
+    runs_groups = True
 
-    def add_column_default(self, operation: AddColumnDefault) -> None:
-        default = constant_of(operation.default)
-        if default is None:
-            self.send_rendered(self.playhouse.add_column_default(operation.table, operation.column, operation.default))
-            return
-        # psycopg 3 binds on the server, and DDL takes no parameters. A quoted literal fits every type.
-        text = str(default).lower() if isinstance(default, bool) else str(default)
-        literal = self.database.execute_sql("SELECT quote_literal(%s)", (text,)).fetchone()[0]
-        table, column = self.quoted(operation.table), self.quoted(operation.column)
-        self.sql(Sql(f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {literal}"))
+    def __init__(self, dialect: Dialect, database: Database) -> None:
+        super().__init__(dialect, database)
+        self.catalogue = Catalogue(database)
 
-    def row_keys(self, table: str) -> list[str]:
-        return super().row_keys(table) or ["tableoid", "ctid"]
+    # -- running ----------------------------------------------------------------------------
 
-    def shared_with(self, table: str, column: str) -> list[str]:
-        return [name for (name,) in self.database.execute_sql(SHARED, (self.quoted(table), column)).fetchall()]
+    def run(self, operation: Operation) -> Outcome:
+        """Run an operation; what takes a strong lock waits for it a short time, and is tried again.
+
+        Raises:
+            LockTimeout: somebody else's lock was there each time.
+            UnsupportedOperation: the database cannot do it, or not without losing something.
+            peewee.PeeweeException: what the database says.
+        """
+        plainly = partial(super().run, operation)
+        try:
+            if isinstance(operation, (Sql, Script)) or operation.kind in OF_ROWS:
+                return plainly()
+            if self.runs_alone(operation):
+                online.run_online(self, operation)
+                return DONE
+            return patiently(self.dialect, self.database, names_meant(operation), plainly)
+        except PeeweeException as error:
+            refusal = explained(self, operation, error)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    def runs_alone(self, operation: Operation) -> bool:
+        if not self.runs_online:
+            return False
+        if isinstance(operation, Sql):
+            return refuses_transaction(operation.text)
+        return is_online(operation)
+
+    def not_there(
+        self, operation: Operation, kind: str, name: str, there: Sequence[str] | None = None
+    ) -> UnsupportedOperation:
+        """The error for what an operation names and nobody has, with what there is."""
+        table = getattr(operation, "table", name)
+        if kind == "table" or self.catalogue.kind(table) is None:
+            tables = listed(self.catalogue.tables()) or "none"
+            reason = f"There is no table {table}. There are: {tables}."
+        else:
+            found = self.catalogue.columns(table) if there is None else there
+            reason = f"There is no {kind} {name} on {table}. There are: {listed(found, 30) or 'none'}."
+        return self.unsupported(
+            operation,
+            reason,
+            "correct the name, or put what makes it before this operation; take it out if it is gone.",
+        )
+
+    # -- tables -----------------------------------------------------------------------------
+
+    def drop_table(self, operation: DropTable) -> None:
+        exists = "IF EXISTS " if operation.safe else ""
+        cascade = " CASCADE" if operation.cascade else ""
+        self.execute(f"DROP TABLE {exists}{self.quoted(operation.table)}{cascade}")
+
+    def rename_table(self, operation: RenameTable) -> None:
+        for statement in renaming.statements(self, operation):
+            self.execute(statement)
+
+    def alter_table(self, operation: AlterTable) -> None:
+        for change in operation.changes:
+            if self.runs_online and is_online(change):
+                raise self.unsupported(
+                    change,
+                    "It runs in steps of its own, and a group is one.",
+                    "take it out of the group, and put it behind that, in a migration with transactional = False.",
+                )
+        run_changes(self, operation.table, operation.changes)
+
+    # -- changes of one table: each is a group of one ------------------------------------------
+
+    def add_column(self, operation: AddColumn) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def drop_column(self, operation: DropColumn) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def rename_column(self, operation: RenameColumn) -> None:
+        run_changes(self, operation.table, (operation,))
 
     def alter_column_type(self, operation: AlterColumnType) -> None:
-        # TYPE without COLLATE puts the collation of the new type in place of the column's own.
-        field = ddl.prepared(operation.field, operation.table, operation.column)
-        context = self.database.get_sql_context()
-        kind = field.ddl_datatype(context)
-        collation = field.collation or self._own_collation(operation, kind.sql)
-        context.literal("ALTER TABLE ").sql(Entity(operation.table)).literal(" ALTER COLUMN ")
-        context.sql(Entity(operation.column)).literal(" TYPE ").sql(kind)
-        if collation:
-            context.literal(f" COLLATE {collation}")
-        if operation.cast is not None:
-            cast = operation.cast if isinstance(operation.cast, Node) else SQL(operation.cast)
-            context.literal(" USING ").sql(cast)
-        self.send(context)
+        run_changes(self, operation.table, (operation,))
 
-    def _own_collation(self, operation: AlterColumnType, kind: str) -> str | None:
-        """The collation of a column, if it is not that of its type, and the new type has collations at all."""
-        place = (self.quoted(operation.table), operation.column)
-        found = self.database.execute_sql(OWN_COLLATION, place).fetchone()
-        if not found:
-            return None
-        collatable = self.database.execute_sql(IS_COLLATABLE, (kind,)).fetchone()
-        return found[0] if collatable and collatable[0] else None
+    def add_not_null(self, operation: AddNotNull) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def drop_not_null(self, operation: DropNotNull) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def add_column_default(self, operation: AddColumnDefault) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def drop_column_default(self, operation: DropColumnDefault) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def add_index(self, operation: AddIndex) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def drop_index(self, operation: DropIndex) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def add_constraint(self, operation: AddConstraint) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def add_unique(self, operation: AddUnique) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def drop_constraint(self, operation: DropConstraint) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> None:
+        run_changes(self, operation.table, (operation,))
+
+    # -- what they are made of ------------------------------------------------------------------
+
+    def prepared(self, operation: AddColumn | AlterColumnType) -> Field:
+        field = ddl.prepared(operation.field, operation.table, operation.column)
+        if isinstance(field, FieldDatabaseHook):
+            hooked: Any = field
+            hooked._db_hook(self.database)  # so that a JSON field gives what the driver takes
+        return field
+
+    def fill(self, table: str, column: str, field: Field) -> None:
+        super().fill(table, column, field)
+        if self.dialect.in_transaction(self.database):
+            fire_deferred(self.database)  # what the table's own keys put off would refuse the ALTER TABLE that follows
+
+    def row_keys(self, table: str) -> list[str]:
+        return self.catalogue.primary_key(table) or ["tableoid", "ctid"]
+
+    def has_collations(self, type_: str) -> bool:
+        found = self.database.execute_sql(IS_COLLATABLE, (type_,)).fetchone()
+        return bool(found and found[0])
+
+    # -- text -----------------------------------------------------------------------------------
+
+    def sql(self, operation: Sql) -> None:
+        send = partial(self.execute, operation.text, operation.params)
+        is_inside = self.dialect.in_transaction(self.database)
+        if is_inside and not self.runs_online and refuses_transaction(operation.text):
+            plain = without_concurrently(operation.text)
+            if refuses_transaction(plain):
+                return  # VACUUM and the like change no schema that a replay could show
+            send = partial(self.execute, plain, operation.params)
+        if takes_strong_lock(operation.text):
+            guard = patiently if is_inside else patiently_alone
+            guard(self.dialect, self.database, names_in(operation.text), send)
+        elif not is_inside and runs_concurrently(operation.text):
+            with unhurried(self.database):
+                send()
+        else:
+            send()
+
+    def execute(self, text: str, params: Sequence[Any] | None = None) -> None:
+        """Send a statement as it is written."""
+        self.database.execute_sql(self.dialect.as_sent(text, params), params)
+
+
+def is_online(operation: Operation) -> bool:
+    """Whether an operation asks for the form that keeps nobody waiting."""
+    return bool(getattr(operation, "concurrently", False) or getattr(operation, "online", False))
+
+
+def names_meant(operation: Operation) -> set[str]:
+    """The tables that an operation may have to wait for."""
+    names = {getattr(operation, name, None) for name in ("table", "new_name", "rel")}
+    field = getattr(operation, "field", None)
+    fields = [field, *operation.columns.values()] if isinstance(operation, CreateTable) else [field]
+    for one in fields:
+        target: Any = one.rel_model if isinstance(one, ForeignKeyField) else None
+        names.add(target._meta.table_name if hasattr(target, "_meta") else None)
+    changes = operation.changes if isinstance(operation, AlterTable) else ()
+    return {clipped(name) for name in names if name}.union(*map(names_meant, changes))

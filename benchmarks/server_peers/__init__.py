@@ -1,0 +1,1 @@
+"""What servers.py and server_kills.py are made of."""
