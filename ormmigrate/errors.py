@@ -12,7 +12,7 @@ MigrationError
 │   ├── ChecksumMismatch
 │   ├── DatabaseAhead
 │   ├── OutOfOrder
-│   └── UnfinishedMigration
+│   └── UnfinishedMigration   interrupted, outside of a transaction
 ├── MigrationFailed           a migration raised; what was undone
 ├── IrreversibleMigration     no way back, found before anything was touched
 ├── IntegrityCheckFailed      rows that the batch would have left broken

@@ -129,9 +129,7 @@ class LiveMigrator(Migrator):
             self.on_operation(operation, outcome, tuple(self._statements[first:]), duration_ms)
 
     def _run(self, operation: Operation) -> Outcome:
-        if isinstance(operation, AlterTable) and not self.engine.runs_groups:
-            self.replay(operation.changes)
-        elif isinstance(operation, Backfill) and self.journal.in_parts is not None:
+        if isinstance(operation, Backfill) and self.journal.in_parts is not None:
             tell = partial(self.on_progress, operation.table)
             run_in_batches(self.engine, operation, self.journal.in_parts, self.journal.progress, tell)
         elif not isinstance(operation, Run):

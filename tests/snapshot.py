@@ -12,6 +12,8 @@ from ormmigrate.connection import inner
 HISTORY = "ormmigrate_history"
 #: What it says is of one batch, and it is empty between two.
 JOURNAL = "ormmigrate_journal"
+#: The tables of the package, in the order of their names.
+OURS = (HISTORY, JOURNAL)
 
 PG_COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -35,26 +37,25 @@ WHERE c.relnamespace = current_schema()::regnamespace AND NOT tgisinternal ORDER
 
 
 def snapshot(database: peewee.Database, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Schema and rows of every table, except those named in `without`."""
+    """Schema and rows of every table, except those named in `without` and the journal."""
     database = inner(database)
     database.connect(reuse_if_open=True)
-    without = (*without, JOURNAL)
     return {"schema": schema(database, without=without), "rows": rows(database, without=without)}
 
 
 def rows(database: peewee.Database, *, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    """The rows of every table, in no particular order."""
+    """The rows of every table but the journal, in no particular order."""
     database = inner(database)
     opening, closing = tuple(database.quote)
     return {
         table: sorted(map(repr, database.execute_sql(f"SELECT * FROM {opening}{table}{closing}").fetchall()))
         for table in database.get_tables()
-        if table not in without
+        if table not in (*without, JOURNAL)
     }
 
 
 def schema(database: peewee.Database, *, without: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
-    """The schema in the database's own words."""
+    """The schema in the database's own words, without the journal."""
     database = inner(database)
     if isinstance(database, peewee.SqliteDatabase):
         found = _sqlite(database)
@@ -69,7 +70,7 @@ def schema(database: peewee.Database, *, without: tuple[str, ...] = ()) -> list[
             (table, _without_counter(database.execute_sql(f"SHOW CREATE TABLE `{table}`").fetchone()[1]))
             for table in database.get_tables()
         ]
-    return [row for row in found if not any(name in str(row) for name in without)]
+    return [row for row in found if not any(name in str(row) for name in (*without, JOURNAL))]
 
 
 def _without_counter(text: str) -> str:

@@ -13,7 +13,7 @@ import peewee
 import pytest
 from click.testing import CliRunner, Result
 from places import Place
-from snapshot import HISTORY, snapshot
+from snapshot import HISTORY, OURS, snapshot
 
 from ormmigrate.cli import cli
 from ormmigrate.cli.output import MARKS, counted, duration
@@ -125,7 +125,7 @@ class Project:
     def tables(self) -> set[str]:
         database = self.database()
         try:
-            return set(database.get_tables()) - {HISTORY}
+            return set(database.get_tables()).difference(OURS)
         finally:
             database.close()
 
@@ -439,7 +439,7 @@ def test_the_main_commands_work_on_each_database(project: Project, shared_place:
     project.done(*at, "stamp", FIRST)
     assert project.run(*at, "status").exit_code == 1
     database = database_from_url(shared_place.url)
-    assert set(database.get_tables()) == {HISTORY}
+    assert set(database.get_tables()) == set(OURS)
     database.close()
 
 

@@ -38,7 +38,7 @@ from peewee import (
     UUIDField,
 )
 from places import MARIA, PG, Place
-from snapshot import HISTORY, snapshot
+from snapshot import HISTORY, OURS, snapshot
 
 from ormmigrate import ConfigurationError, Database, MigrationFailed, Migrator, UnsupportedOperation, reference
 from ormmigrate.connection import inner
@@ -583,9 +583,9 @@ def test_down_leaves_an_adopted_table_and_drops_the_others(place: Place):
         migrator.create_table("extra", {"id": AutoField()})
 
     database = after(with_user_table(place), up)
-    assert set(database.get_tables()) == {"user", "extra", HISTORY}
+    assert set(database.get_tables()) == {"user", "extra", *OURS}
     database.migrations.down()
-    assert set(database.get_tables()) == {"user", HISTORY}
+    assert set(database.get_tables()) == {"user", *OURS}
     quote = "`" if place.kind == MARIA else '"'
     assert database.execute_sql(f"SELECT count(*) FROM {quote}user{quote}").fetchone() == (5,)
     assert database.register_models([]).applied
@@ -596,7 +596,7 @@ def test_a_table_that_was_not_adopted_is_dropped_on_the_way_down(place: Place):
     database = after(migrated(place), create_user)
     assert details(database) == [{}]
     database.migrations.down()
-    assert database.get_tables() == [HISTORY]
+    assert database.get_tables() == [*OURS]
 
 
 def test_a_table_that_sync_made_from_a_model_is_adopted_by_the_migration_written_later(place: Place):
@@ -759,7 +759,7 @@ def test_adoption_is_remembered_where_a_way_down_was_interrupted_and_settled_by_
     database.execute_sql("CREATE TABLE other (id INTEGER)")
     database.migrations.stamp(id)
     database.migrations.down()
-    assert set(database.get_tables()) == {"user", HISTORY}
+    assert set(database.get_tables()) == {"user", *OURS}
     assert database.execute_sql("SELECT count(*) FROM `user`").fetchone() == (5,)
 
 
@@ -1041,7 +1041,7 @@ def test_run_calls_the_function_with_the_migrator_inside_the_transaction(place: 
     assert "bio" in columns(database, "user")
     database.migrations.down()
     assert len(calls) == 1
-    assert database.get_tables() == [HISTORY]
+    assert database.get_tables() == [*OURS]
 
 
 def test_run_may_be_nested_and_takes_whatever_can_be_called(place: Place):
@@ -1217,9 +1217,9 @@ def test_a_scripts_reverse_is_a_script(place: Place):
         )
 
     database = migrated(place, up)
-    assert set(database.get_tables()) == {"a", "b", HISTORY}
+    assert set(database.get_tables()) == {"a", "b", *OURS}
     database.migrations.down()
-    assert database.get_tables() == [HISTORY]
+    assert database.get_tables() == [*OURS]
 
 
 def test_questions_are_answered_as_the_database_compares_names(place: Place):

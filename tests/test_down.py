@@ -22,7 +22,7 @@ from peewee import (
     TextField,
 )
 from places import Place
-from snapshot import HISTORY, rows, schema, snapshot
+from snapshot import HISTORY, OURS, rows, schema, snapshot
 
 from ormmigrate import (
     BaseMigration,
@@ -143,7 +143,7 @@ def test_all_the_way_down_leaves_nothing_but_the_history(place: Place):
     database = migrated(place, lambda m: m.add_column("person", "bio", TextField(null=True)))
     database.register_models([])
     assert database.migrations.down_all().reverted == ("20240102_000000_change", Create.id)
-    assert database.get_tables() == [HISTORY]
+    assert database.get_tables() == [*OURS]
 
 
 IRREVERSIBLE = {
@@ -259,7 +259,7 @@ def three(place: Place) -> Database:
 def test_down_takes_back_the_last_one_by_default(place: Place):
     database = three(place)
     assert database.migrations.down().reverted == (C.id,)
-    assert database.get_tables() == ["a", "b", HISTORY]
+    assert database.get_tables() == ["a", "b", *OURS]
 
 
 def test_down_steps_to_only_and_batch(place: Place):
@@ -278,7 +278,7 @@ def test_down_only_is_refused_with_the_list_when_later_ones_are_applied(place: P
     database = three(place)
     with pytest.raises(ConfigurationError, match=rf"{B.id}, {C.id}"):
         database.migrations.down(only=A.id)
-    assert database.get_tables() == ["a", "b", "c", HISTORY]
+    assert database.get_tables() == ["a", "b", "c", *OURS]
 
 
 def test_down_goes_back_in_the_reverse_of_the_order_of_application(place: Place):
@@ -294,7 +294,7 @@ def test_down_over_a_migration_that_the_program_does_not_have_is_refused(place: 
     lacking = Database(database.obj, migrations=[A, B])
     with pytest.raises(DatabaseAhead, match=C.id):
         lacking.migrations.down()
-    assert database.get_tables() == ["a", "b", "c", HISTORY]
+    assert database.get_tables() == ["a", "b", "c", *OURS]
 
 
 def test_unknown_ids_are_refused_with_the_nearest_one(place: Place):

@@ -8,12 +8,11 @@ import pytest
 from making import assert_helps
 from peewee import AutoField, BooleanField, CharField, IntegerField, TextField
 from places import Place
-from snapshot import HISTORY, snapshot
+from snapshot import HISTORY, OURS, snapshot
 
 from ormmigrate import BaseMigration, ConfigurationError, Database, MigrationFailed, UnfinishedMigration
 from ormmigrate.connection import inner
 
-OURS = (HISTORY, "ormmigrate_journal")
 
 
 class Create(BaseMigration):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerField, IntegrityError, TextField
 from places import Place, quoted
-from snapshot import HISTORY, rows
+from snapshot import OURS, rows
 
 from ormmigrate import BaseMigration, Database, IntegrityCheckFailed, reference
 
@@ -101,7 +101,7 @@ def uses_the_default(database: Database) -> None:
 
 
 def has_renamed_table(database: Database) -> None:
-    assert database.get_tables() == ["ancestor", "child", "grandchild", HISTORY]
+    assert database.get_tables() == ["ancestor", "child", "grandchild", *OURS]
     assert values(database, "SELECT name FROM ancestor ORDER BY id") == ["a", "b", "c"]
 
 

@@ -132,6 +132,8 @@ def test_a_batch_in_parts_is_refused_behind_a_pooler(pooled: str, postgresql_pla
     with pytest.raises(ConfigurationError) as caught:
         Database(pooled, migrations=[CREATE, COUNT, ALONE], schema=schema).register_models([])
     assert_helps(caught.value, "a pooler", "Nothing was changed")
+    page = Path(__file__).resolve().parents[1] / "docs" / "servers.md"
+    assert str(caught.value) in page.read_text(encoding="utf-8")
     direct = postgresql_place.database([CREATE, COUNT, ALONE])
     assert direct.execute_sql("SELECT n FROM owner ORDER BY id").fetchall() == [(1,), (2,)]
     assert direct.register_models([]).applied == (COUNT.id, ALONE.id)

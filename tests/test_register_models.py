@@ -30,7 +30,7 @@ from peewee import (
 )
 from places import MEMORY, PG, Place
 from playhouse.sqlite_ext import FTS5Model, SearchField
-from snapshot import HISTORY, snapshot
+from snapshot import HISTORY, OURS, snapshot
 
 from ormmigrate import (
     BaseMigration,
@@ -77,7 +77,7 @@ def opened(place: Place, migrations: object = (), **options: object) -> Database
 
 
 def tables(database: Database) -> set[str]:
-    return set(database.get_tables()) - {HISTORY}
+    return set(database.get_tables()).difference(OURS)
 
 
 def foreign_keys(database: Database, table: str) -> set[tuple[str, str, str]]:
@@ -550,7 +550,7 @@ def test_a_schema_whose_name_has_capitals_is_the_default_one_on_postgresql(postg
             text = CharField()
 
         assert database.register_models([Word])
-        assert set(database.get_tables(schema=name)) == {HISTORY, "user", "word"}
+        assert set(database.get_tables(schema=name)) == {*OURS, "user", "word"}
         assert not database.register_models([Word])
     finally:
         database.execute_sql(f'DROP SCHEMA "{name}" CASCADE')
@@ -565,7 +565,7 @@ def test_a_history_in_another_schema_of_the_search_path_is_not_ours(postgresql_p
     try:
         database.execute_sql(f'SET search_path TO "{name}", "{home}"')
         assert database.register_models([]).applied == (CreateUser.id,)
-        assert set(database.get_tables(schema=name)) == {HISTORY, "user"}
+        assert set(database.get_tables(schema=name)) == {*OURS, "user"}
         assert not database.register_models([])
     finally:
         database.execute_sql(f'DROP SCHEMA "{name}" CASCADE')

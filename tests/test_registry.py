@@ -32,6 +32,7 @@ from ormmigrate import (
     UnorderedMigrations,
     UnsupportedOperation,
 )
+from ormmigrate.errors import InterruptedMigration
 from ormmigrate.registry import Registries, as_registries
 
 A, B, C = "20240101_000000_a", "20240102_000000_b", "20240103_000000_c"
@@ -468,6 +469,8 @@ ERRORS = [
     UnfinishedMigration(migration=A, effects=["create the table user (id)"]),
     UnfinishedMigration(migration=B, effects=()),
     UnfinishedMigration(migration=B, effects=None),
+    UnfinishedMigration(migration=A, effects=["fill it"], obstacles=["no reverse of this: fill it"], can_resume=True),
+    InterruptedMigration(migration=A),
     MigrationFailed(
         migration=A,
         operation="add the column user.bio",

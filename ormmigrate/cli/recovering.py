@@ -51,7 +51,9 @@ Examples:
 @as_json
 @click.pass_obj
 def undo(invocation: Invocation, yes: bool) -> int:
-    """Take back what an interrupted batch has done, after saying what cannot come back.
+    """Take back what an interrupted batch has done.
+
+    It says first what cannot come back.
 
     A start does this by itself where nothing is lost by it. To take finished migrations back: down.
     """

@@ -1,1 +1,10 @@
-"""MariaDB and MySQL: what each operation does there, and how a batch is undone where DDL cannot be rolled back."""
+"""MariaDB and MySQL: what each operation does to a table there, and how what was done is taken back.
+
+Doing, from the ground up: `definition` reads SHOW CREATE TABLE, `server` knows where the two differ, `words` spells
+values and fields, `drafts` is a table as it is meant to be and `clauses` its difference as one ALTER TABLE; `retyping`,
+`dropping`, `referring`, `constraining` and `drafting` say what an operation makes of a draft, `algorithms` how much it
+may block, `altering` runs a group, and `engine` has a method for each operation.
+
+Taking back: `watched` is a connection that tells of each statement ahead of it, `relations` reads what its tables are,
+the rooms called `restoring` work out the statement that leads back (pure), and `undoing` runs it.
+"""

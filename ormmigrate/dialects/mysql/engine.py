@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import playhouse.migrate as playhouse
-
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, Outcome, table_indexes
 from ormmigrate.dialects.mysql.algorithms import Alterer
@@ -24,35 +22,17 @@ from ormmigrate.dialects.mysql.refusals import Refused, explained
 from ormmigrate.dialects.mysql.server import Server, server_of
 from ormmigrate.dialects.mysql.words import Spelling, Writer
 from ormmigrate.operations import (
-    AddColumn,
-    AddColumnDefault,
-    AddConstraint,
-    AddForeignKeyConstraint,
-    AddIndex,
-    AddNotNull,
-    AddUnique,
-    AlterColumnType,
     AlterTable,
     Change,
     CreateTable,
-    DropColumn,
-    DropColumnDefault,
-    DropConstraint,
-    DropForeignKeyConstraint,
-    DropIndex,
-    DropNotNull,
     DropTable,
     Operation,
-    RenameColumn,
     RenameTable,
 )
 
 
 class MySQLEngine(Engine):
     """Runs operations on MariaDB and MySQL."""
-
-    migrator_class = playhouse.MySQLMigrator
-    runs_groups = True
 
     @cached_property
     def server(self) -> Server:
@@ -139,47 +119,5 @@ class MySQLEngine(Engine):
             allow_copy=allow_copy,
         )
 
-    def add_column(self, operation: AddColumn) -> Outcome:
-        return self._alter(operation)
-
-    def drop_column(self, operation: DropColumn) -> Outcome:
-        return self._alter(operation)
-
-    def rename_column(self, operation: RenameColumn) -> Outcome:
-        return self._alter(operation)
-
-    def alter_column_type(self, operation: AlterColumnType) -> Outcome:
-        return self._alter(operation)
-
-    def add_not_null(self, operation: AddNotNull) -> Outcome:
-        return self._alter(operation)
-
-    def drop_not_null(self, operation: DropNotNull) -> Outcome:
-        return self._alter(operation)
-
-    def add_column_default(self, operation: AddColumnDefault) -> Outcome:
-        return self._alter(operation)
-
-    def drop_column_default(self, operation: DropColumnDefault) -> Outcome:
-        return self._alter(operation)
-
-    def add_index(self, operation: AddIndex) -> Outcome:
-        return self._alter(operation)
-
-    def drop_index(self, operation: DropIndex) -> Outcome:
-        return self._alter(operation)
-
-    def add_constraint(self, operation: AddConstraint) -> Outcome:
-        return self._alter(operation)
-
-    def add_unique(self, operation: AddUnique) -> Outcome:
-        return self._alter(operation)
-
-    def drop_constraint(self, operation: DropConstraint) -> Outcome:
-        return self._alter(operation)
-
-    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> Outcome:
-        return self._alter(operation)
-
-    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> Outcome:
+    def change(self, operation: Change) -> Outcome:
         return self._alter(operation)

@@ -10,7 +10,7 @@ from peewee import Database, Field, FieldDatabaseHook, ForeignKeyField, PeeweeEx
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.dialects.engine import DONE, Engine, Outcome
+from ormmigrate.dialects.engine import DONE, Engine, Outcome, default_of
 from ormmigrate.dialects.postgresql import online, renaming
 from ormmigrate.dialects.postgresql.catalogue import Catalogue
 from ormmigrate.dialects.postgresql.explaining import explained
@@ -24,27 +24,14 @@ from ormmigrate.dialects.postgresql.statements import (
     without_concurrently,
 )
 from ormmigrate.dialects.postgresql.waiting import fire_deferred, patiently, patiently_alone, unhurried
-from ormmigrate.errors import UnsupportedOperation, listed
+from ormmigrate.errors import ConfigurationError, UnsupportedOperation, listed
 from ormmigrate.operations import (
     AddColumn,
-    AddColumnDefault,
-    AddConstraint,
-    AddForeignKeyConstraint,
-    AddIndex,
-    AddNotNull,
-    AddUnique,
     AlterColumnType,
     AlterTable,
     CreateTable,
-    DropColumn,
-    DropColumnDefault,
-    DropConstraint,
-    DropForeignKeyConstraint,
-    DropIndex,
-    DropNotNull,
     DropTable,
     Operation,
-    RenameColumn,
     RenameTable,
     Script,
     Sql,
@@ -56,8 +43,6 @@ IS_COLLATABLE = "SELECT typcollation <> 0 FROM pg_type WHERE oid = to_regtype(%s
 
 
 class PostgresqlEngine(Engine):
-    runs_groups = True
-
     def __init__(self, dialect: Dialect, database: Database) -> None:
         super().__init__(dialect, database)
         self.catalogue = Catalogue(database)
@@ -131,51 +116,8 @@ class PostgresqlEngine(Engine):
                 )
         run_changes(self, operation.table, operation.changes)
 
-    # -- changes of one table: each is a group of one ------------------------------------------
-
-    def add_column(self, operation: AddColumn) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def drop_column(self, operation: DropColumn) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def rename_column(self, operation: RenameColumn) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def alter_column_type(self, operation: AlterColumnType) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def add_not_null(self, operation: AddNotNull) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def drop_not_null(self, operation: DropNotNull) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def add_column_default(self, operation: AddColumnDefault) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def drop_column_default(self, operation: DropColumnDefault) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def add_index(self, operation: AddIndex) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def drop_index(self, operation: DropIndex) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def add_constraint(self, operation: AddConstraint) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def add_unique(self, operation: AddUnique) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def drop_constraint(self, operation: DropConstraint) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def add_foreign_key_constraint(self, operation: AddForeignKeyConstraint) -> None:
-        run_changes(self, operation.table, (operation,))
-
-    def drop_foreign_key_constraint(self, operation: DropForeignKeyConstraint) -> None:
+    def change(self, operation: Any) -> None:
+        # A group of one.
         run_changes(self, operation.table, (operation,))
 
     # -- what they are made of ------------------------------------------------------------------
@@ -188,12 +130,20 @@ class PostgresqlEngine(Engine):
         return field
 
     def fill(self, table: str, column: str, field: Field) -> None:
-        super().fill(table, column, field)
+        """Set a new column in every row, from a default that is a function and is called once for each."""
+        keys = self.catalogue.primary_key(table) or ["tableoid", "ctid"]
+        # Drivers take a `%` for a parameter.
+        there, new, *names = (self.quoted(name).replace("%", "%%") for name in (table, column, *keys))
+        update = f"UPDATE {there} SET {new} = %s WHERE {' AND '.join(f'{name} = %s' for name in names)}"
+        for row in self.database.execute_sql(f"SELECT {', '.join(names)} FROM {there}").fetchall():
+            cursor = self.database.execute_sql(update, (default_of(field), *row))
+            if cursor.rowcount != 1:
+                raise ConfigurationError(
+                    f"A row of {table} was not found again by its key {tuple(row)!r} ({cursor.rowcount} were).",
+                    "add the column with null=True, and fill it with one UPDATE: migrator.sql(...).",
+                )
         if self.dialect.in_transaction(self.database):
             fire_deferred(self.database)  # what the table's own keys put off would refuse the ALTER TABLE that follows
-
-    def row_keys(self, table: str) -> list[str]:
-        return self.catalogue.primary_key(table) or ["tableoid", "ctid"]
 
     def has_collations(self, type_: str) -> bool:
         found = self.database.execute_sql(IS_COLLATABLE, (type_,)).fetchone()

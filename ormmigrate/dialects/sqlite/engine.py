@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-import playhouse.migrate as playhouse
 from peewee import Database, DatabaseError, Field, IntegrityError
 
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, Outcome, column_indexes
@@ -77,9 +76,6 @@ class SqliteEngine(Engine):
         carries_names: whether indexes that are named by peewee's convention follow what is renamed.
         allowed: the ways that may be used, of `strategies.STRATEGIES`; all unless a test wants to see one.
     """
-
-    migrator_class = playhouse.SqliteMigrator
-    runs_groups = True
 
     def __init__(
         self,
