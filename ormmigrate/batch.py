@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from peewee import Database, Model, PeeweeException
 
-from ormmigrate import failures, history, journal
-from ormmigrate.checksum import checksums_of, fingerprint_of
+from ormmigrate import failures, history
+from ormmigrate.bookkeeping import Books
+from ormmigrate.checksum import checksums_of
 from ormmigrate.connection import batch_lock
 from ormmigrate.continuing import Continuation
 from ormmigrate.dialects.base import CommitLost, Dialect, LockLost, ensure_still_held
@@ -36,7 +37,7 @@ from ormmigrate.integrity import Integrity
 from ormmigrate.journal import Entry
 from ormmigrate.journaling import Journal, KeptJournal
 from ormmigrate.live import LiveMigrator
-from ormmigrate.migration import DONE, RAN, RUNNING, BaseMigration
+from ormmigrate.migration import BaseMigration
 from ormmigrate.migrations import registry as builtin
 from ormmigrate.migrator import Migrator
 from ormmigrate.operations import Operation
@@ -46,7 +47,6 @@ from ormmigrate.registry import Registries
 from ormmigrate.report import Report
 from ormmigrate.stepping import RunsInParts, Step
 from ormmigrate.sync import create_missing_tables
-from ormmigrate.version import VERSION
 
 if TYPE_CHECKING:
     from ormmigrate.events import Event, Observer
@@ -54,12 +54,8 @@ if TYPE_CHECKING:
 #: The rows and whether the database has tables of its own, to what will run.
 Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
 
-#: (registry, id), the direction, and what its row is to say of it in the end.
-Open = tuple[tuple[str, str], str, dict[str, Any]]
 T = TypeVar("T")
 
-VERSION_MAX_LENGTH = 100
-NAME_MAX_LENGTH = 255
 #: What the journal calls the creation of tables from models, in place of (registry, id).
 SYNC = ("", "the tables of the models")
 
@@ -88,8 +84,10 @@ class Batch:
     checksums: dict[tuple[str, str], str | None] = field(default_factory=dict)
     committed: list[str] = field(default_factory=list)
     is_in_parts: bool = False
-    _open: list[Open] = field(default_factory=list)
     _planned_last: tuple[Plan, list[AppliedMigration]] = (Plan("up", ()), [])
+
+    def __post_init__(self) -> None:
+        self.books = Books(self.database, self.dialect, self.application_version)
 
     def run(self, planner: Planner, models: Sequence[type[Model]] = ()) -> Report:
         """Lock, plan, check, run, record, sync, check, commit.
@@ -157,6 +155,7 @@ class Batch:
                     return work()
             except RunsInParts:
                 self.is_in_parts = True
+                self.warnings.clear()
             except KeyboardInterrupt:
                 self._take_back_afterwards()
                 raise
@@ -217,10 +216,9 @@ class Batch:
             self._sync(models)
             integrity.check()
         except Exception as error:
-            if not self.dialect.transactional_ddl:
-                self.warn(self._taken_back("", error)[0])
+            self._take_back_after(error)
             raise
-        self.finish()
+        self.books.finish()
         return plan, rows
 
     # -- planning ---------------------------------------------------------------------------
@@ -243,7 +241,7 @@ class Batch:
         for migration in todo:
             migration.up(LiveMigrator(self.database, self.dialect, lambda *_: None))
         for migration in todo:
-            self._record(migration, number=0, duration_ms=0.0)
+            self.books.record(migration, 0)
 
     def step(
         self,
@@ -307,7 +305,7 @@ class Batch:
 
     def _run_plan(self, plan: Plan, steps: Sequence[Step], integrity: Integrity, number: int) -> None:
         for migration in plan.baseline:
-            self._record(migration, number=number, duration_ms=0.0)
+            self.books.record(migration, number)
         for position, step in enumerate(steps, 1):
             if step.is_alone:
                 integrity.check()
@@ -327,30 +325,19 @@ class Batch:
         if step.is_alone:
             # What came before it is committed, and so is it when it has run.
             if not is_begun:
-                self.finish()
+                self.books.finish()
                 # Committed with that: where no lock outlasts a transaction, others then know that it runs.
-                self._begin(step, number)
+                self.books.begin(step, number)
             self.committed = [*self.applied, *self.reverted]
             with self.dialect.outside_transaction(self.database):
                 self._run_and_record(step, number)
-                self.finish()
+                self.books.finish()
             self.committed = [*self.applied, *self.reverted]
         else:
             if not is_begun:
-                self._begin(step, number)
+                self.books.begin(step, number)
             self._run_and_record(step, number)
         self._tell(MigrationApplied(step.direction, label, (time.perf_counter() - began) * 1000))
-
-    def _begin(self, step: Step, number: int) -> None:
-        """Write down that it is running, where a kill would leave it half done."""
-        if not step.is_kept:
-            return
-        details = step.details_while_kept
-        if step.direction == "up":
-            row = self.row_of(step.migration, number, state=RUNNING, details=details)
-            history.insert(self.database, row)
-        else:
-            history.update(self.database, step.migration.key, {"state": RUNNING, "details": details})
 
     def _run_and_record(self, step: Step, number: int) -> None:
         began = time.perf_counter()
@@ -359,34 +346,8 @@ class Batch:
         except Exception as error:
             raise self._failed(step, error) from error
         duration_ms = (time.perf_counter() - began) * 1000
-        if step.is_kept:
-            values = {"state": RAN, "duration_ms": duration_ms, "details": step.details_while_kept}
-            history.update(self.database, step.migration.key, values)
-            self._open.append((step.migration.key, step.direction, step.details))
-        elif step.direction == "up":
-            self._record(step.migration, number=number, duration_ms=duration_ms, details=step.details)
-        else:
-            history.delete(self.database, [step.migration.key])
+        self.books.ran(step, number, duration_ms)
         (self.applied if step.direction == "up" else self.reverted).append(step.migration.label)
-
-    def finish(self) -> None:
-        """End a batch, or a part of one, that a journal is kept for: from here on it is not taken back any more."""
-        if self.dialect.transactional_ddl and not self._open:
-            return
-        with self.dialect.transaction(self.database):
-            for key, direction, details in self._open:
-                if direction == "up":
-                    history.update(self.database, key, {"state": DONE, "details": details})
-                else:
-                    history.delete(self.database, [key])
-            journal.clear(self.database)
-        self._open = []
-
-    def take_over(self, rows: Sequence[AppliedMigration]) -> None:
-        """End the batch of those rows with this one."""
-        for row in rows:
-            details = {"adopted": row.details["adopted"]} if "adopted" in row.details else {}
-            self._open.append((row.key, row.details["kept"], details))
 
     # -- failing ----------------------------------------------------------------------------
 
@@ -404,6 +365,21 @@ class Batch:
         outcome = failures.with_committed(outcome, self.committed)
         return failures.migration_failed(step.migration, step.migrator, error, outcome, advice)
 
+    def _take_back_after(self, error: Exception) -> None:
+        """Take the batch back after an error outside of its migrations, where nothing rolls it back.
+
+        Raises:
+            UnfinishedMigration: it could not be, and this is how it stands.
+        """
+        if self.dialect.transactional_ddl or not self.dialect.is_reachable(self.database):
+            return
+        try:
+            Continuation(self).take_back_what_was_left()
+        except UnfinishedMigration as unfinished:
+            raise unfinished from error
+        except PeeweeException as lost:
+            self.warn(f"What the batch had done could not be taken back: {lost}")
+
     def _taken_back(self, label: str, error: Exception) -> tuple[str, str]:
         """Take back what the batch has done, so that it is as if it had been one transaction."""
         if self.database.is_closed() or not self.dialect.is_reachable(self.database):
@@ -415,44 +391,7 @@ class Batch:
         except PeeweeException as lost:
             self.warn(f"What the batch had done could not be taken back: {lost}")
             return failures.left_to_next_start(label)
-        self._open = []
         return failures.taken_back(label, error)
-
-    def _record(
-        self,
-        migration: BaseMigration,
-        *,
-        number: int,
-        duration_ms: float,
-        state: str = DONE,
-        details: dict[str, Any] | None = None,
-    ) -> None:
-        history.insert(self.database, self.row_of(migration, number, duration_ms, state, details))
-
-    def row_of(
-        self,
-        migration: BaseMigration,
-        number: int,
-        duration_ms: float = 0.0,
-        state: str = DONE,
-        details: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """The history's row of a migration."""
-        known = fingerprint_of(migration)
-        return {
-            "registry": migration.registry,
-            "migration": migration.id,
-            "name": migration.title[:NAME_MAX_LENGTH],
-            "description": migration.description,
-            "checksum": known.checksum if known else None,
-            "source": known.source if known else None,
-            "batch": number,
-            "duration_ms": duration_ms,
-            "state": state,
-            "application_version": self.application_version and self.application_version[:VERSION_MAX_LENGTH],
-            "package_version": VERSION,
-            "details": details or {},
-        }
 
     # -- afterwards -------------------------------------------------------------------------
 

@@ -139,14 +139,14 @@ class Continuation:
         """Run the rest of the interrupted migration, and end its batch."""
         batch = self._batch
         row = recovery.interrupted()
-        batch.take_over([ran for ran in recovery.rows if ran is not row])
+        batch.books.take_over([ran for ran in recovery.rows if ran is not row])
         if row is None:
-            batch.finish()
+            batch.books.finish()
             return
         done, begun = recovery.take_back_interrupted(row)
         step = batch.step(row.details["kept"], recovery.migration(row.key), recovery.rows, done, begun)
         batch.run_step(step, row.batch, is_begun=True)
-        batch.finish()
+        batch.books.finish()
 
     def _warn(self, text: str) -> None:
         self._batch.warn(text)

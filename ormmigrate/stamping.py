@@ -37,7 +37,7 @@ def stamp(batch: Batch, last: BaseMigration | None) -> Report:
         for key, migration in wanted.items():
             if key not in there:
                 details = {"adopted": adopted[key]} if adopted.get(key) else None
-                history.insert(batch.database, batch.row_of(migration, number, details=details))
+                history.insert(batch.database, batch.books.row_of(migration, number, details=details))
                 stamped.append(migration.label)
 
     batch.under_lock(change)
@@ -75,7 +75,7 @@ def settle(batch: Batch, label: str, outcome: Outcome) -> None:
         values = {"state": DONE, "details": _settled(row)}
         if label in known:
             # What is applied is the text as it is now: the one that failed will have been corrected.
-            present = batch.row_of(known[label], row.batch)
+            present = batch.books.row_of(known[label], row.batch)
             values |= {"checksum": present["checksum"], "source": present["source"]}
         history.update(batch.database, row.key, values)
 

@@ -82,7 +82,7 @@ LAYERS = (
     ("journaling", "backfills"),
     ("live", "recording"),
     ("failures", "sync", "replay", "integrity", "stepping", "recovery"),
-    ("continuing",),
+    ("continuing", "bookkeeping"),
     ("batch",),
     ("stamping", "status"),
     ("runner",),
