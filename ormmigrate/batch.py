@@ -359,7 +359,7 @@ class Batch:
         if step.is_alone:
             outcome, advice = failures.goes_on(label, error)
         elif self.dialect.transactional_ddl:
-            outcome, advice = failures.rolled_back(label, error, self.dialect.next_step(error))
+            outcome, advice = failures.rolled_back(label, error, self.dialect)
         else:
             outcome, advice = self._taken_back(label, error)
         outcome = failures.with_committed(outcome, self.committed)

@@ -47,7 +47,15 @@ class Books:
         """It has run."""
         key = step.migration.key
         if step.is_kept:
-            values = {"state": RAN, "duration_ms": duration_ms, "details": step.details_while_kept}
+            # One that was interrupted may have been corrected since.
+            present = self.row_of(step.migration, number)
+            values = {
+                "state": RAN,
+                "duration_ms": duration_ms,
+                "details": step.details_while_kept,
+                "checksum": present["checksum"],
+                "source": present["source"],
+            }
             history.update(self._database, key, values)
             self._open.append((key, step.direction, step.details))
         elif step.direction == "up":

@@ -27,10 +27,12 @@ def migration_failed(
     )
 
 
-def rolled_back(label: str, error: Exception, next_step: str | None) -> tuple[str, str]:
-    """Outcome and advice where DDL is transactional; `next_step` is the dialect's."""
+def rolled_back(label: str, error: Exception, dialect: Dialect) -> tuple[str, str]:
+    """Outcome and advice where DDL is transactional."""
     own = error.advice if isinstance(error, MigrationError) else None
-    advice = own or next_step or f"correct {label} and start again."
+    if dialect.refuses_transaction(error):
+        own = f"put it into a migration of its own that says transactional = False, or say so in {label}."
+    advice = own or dialect.next_step(error) or f"correct {label} and start again."
     if isinstance(error, TransactionEnded):
         return "What ran before that may have been committed.", advice
     return ROLLED_BACK, advice

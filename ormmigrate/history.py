@@ -118,6 +118,8 @@ def update(database: Database, key: tuple[str, str], values: Mapping[str, Any]) 
     row = dict(values)
     if "details" in row:
         row["details"] = json.dumps(row["details"])
+    if row.get("source"):
+        row["source"] = row["source"][:SOURCE_MAX_LENGTH]
     sets = ", ".join(f"{quoted(database, name)} = {database.param}" for name in row)
     database.execute_sql(
         f"UPDATE {_table(database)} SET {sets} WHERE {_key(database)}", (*row.values(), *key)

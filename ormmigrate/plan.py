@@ -261,7 +261,8 @@ def _out_of_order(registries: Registries, own: Sequence[AppliedMigration]) -> Hi
 
 
 def _changed(own: Sequence[AppliedMigration], checksums: Mapping[Key, str | None]) -> HistoryError | None:
-    changed = [row.label for row in own if is_changed(row, checksums.get(row.key))]
+    # One that was interrupted may be corrected before it goes on.
+    changed = [row.label for row in own if row.state == DONE and is_changed(row, checksums.get(row.key))]
     return ChecksumMismatch(changed=changed) if changed else None
 
 

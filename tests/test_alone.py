@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import peewee
 import pytest
 from making import assert_helps, migration
 from peewee import SQL, AutoField, CharField, IntegerField, TextField
-from places import Place
+from places import FILE, PG, Place, place_of
 from snapshot import HISTORY, snapshot
 
 from ormmigrate import ConfigurationError, Database, MigrationFailed, Migrator, UnfinishedMigration
@@ -205,6 +206,31 @@ def test_a_backfill_in_a_transaction_is_one_statement(place: Place):
     database = started(place, [CREATE, fill])
     database.register_models([])
     assert database.execute_sql("SELECT COUNT(*) FROM owner WHERE n = 0").fetchone()[0] == ROWS - 5
+
+
+def test_what_sqlite_refuses_in_a_transaction_runs_outside_of_one(file_place: Place):
+    def shrink(m: Migrator) -> None:
+        m.sql("DELETE FROM owner WHERE id > 5")
+        m.sql("-- once\nVACUUM")
+        m.sql("PRAGMA journal_mode = WAL")
+
+    database = started(file_place, [CREATE, alone(shrink), AFTER])
+    assert database.register_models([]).applied == ("20240103_000000_alone", AFTER.id)
+    assert database.execute_sql("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert database.execute_sql("PRAGMA freelist_count").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement"),
+    [(FILE, "VACUUM"), (PG, "VACUUM owner"), (PG, "CREATE INDEX CONCURRENTLY i ON owner (n)")],
+)
+def test_what_needs_it_says_so(tmp_path: Path, kind: str, statement: str):
+    with place_of(kind, tmp_path) as place:
+        database = started(place, [CREATE, migration("20240102_000000_in", lambda m: m.sql(statement))])
+        with pytest.raises(MigrationFailed) as caught:
+            database.register_models([])
+        assert "transactional = False" in caught.value.advice
+        database.close()
 
 
 def test_it_does_not_go_on_by_itself_where_that_is_not_certain(place: Place):

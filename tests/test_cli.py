@@ -149,12 +149,12 @@ class Project:
 
 
 @contextmanager
-def standing_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def standing_in(root: Path, monkeypatch: pytest.MonkeyPatch, url: str = "sqlite:///app.db") -> Iterator[Project]:
     """A project with three migrations, none of which has run; the test stands in its folder."""
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    made = Project(root)
+    made = Project(root, url)
     yield made
     made.forget()
 

@@ -14,7 +14,6 @@ from ormmigrate import BaseMigration, ConfigurationError, Database, MigrationFai
 from ormmigrate.connection import inner
 
 
-
 class Create(BaseMigration):
     id = "20240101_000000_create"
 

@@ -149,6 +149,10 @@ class Dialect:
         """Whether an error is how Ctrl-C came out of the driver."""
         return False
 
+    def refuses_transaction(self, error: BaseException) -> bool:
+        """Whether an error says that the statement cannot run in a transaction."""
+        return False
+
     def next_step(self, error: BaseException) -> str | None:
         """What to do about an error that is not the migration's fault: a full disk, say."""
         return None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ormmigrate.dialects.engine import Engine
 
 IDLE, IN_ERROR, UNKNOWN = 0, 3, 4  # libpq's PQtransactionStatus, as both drivers give it
-UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
+UNDEFINED_TABLE, UNDEFINED_COLUMN, ACTIVE_SQL_TRANSACTION = "42P01", "42703", "25001"
 
 SESSION_SETTINGS = ("search_path", "session_replication_role")
 SESSION = "SELECT current_setting('search_path'), current_setting('session_replication_role')"
@@ -82,6 +82,9 @@ class PostgresqlDialect(Dialect):
             f"WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {home}) "
             "AND relkind IN ('r', 'p', 'v', 'm', 'f')"
         )
+
+    def refuses_transaction(self, error: BaseException) -> bool:
+        return locking.sqlstate(error) == ACTIVE_SQL_TRANSACTION
 
     def is_missing(self, error: BaseException) -> bool:
         return locking.sqlstate(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)

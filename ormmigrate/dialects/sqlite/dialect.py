@@ -124,6 +124,9 @@ class SqliteDialect(Dialect):
     def is_interrupt(self, error: BaseException) -> bool:
         return isinstance(error, OperationalError) and str(error) == "interrupted"
 
+    def refuses_transaction(self, error: BaseException) -> bool:
+        return "within a transaction" in str(error) or "wal mode from within" in str(error)
+
     def next_step(self, error: BaseException) -> str | None:
         text = str(error)
         if "disk is full" in text:

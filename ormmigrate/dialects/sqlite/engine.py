@@ -38,7 +38,7 @@ from ormmigrate.dialects.sqlite.tables import (
     read,
     statistics_tables,
 )
-from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.tokens import folded, quoted, significant
 from ormmigrate.dialects.sqlite.using import refuse_left_behind, refuse_used, unbroken
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import (
@@ -62,11 +62,15 @@ from ormmigrate.operations import (
     Operation,
     RenameColumn,
     RenameTable,
+    Sql,
 )
 
 SPARE_TABLE = "ormmigrate_old_{}"
 NATIVE_DROP_COLUMN = (3, 35, 0)
 NATIVE_CONSTRAINTS = (3, 53, 0)
+
+
+OUTSIDE_OF_TRANSACTIONS = ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
 
 
 class SqliteEngine(Engine):
@@ -97,6 +101,13 @@ class SqliteEngine(Engine):
         except UnreadableTable as error:
             raise self.unsupported(operation, f"What it says cannot be read: {error}.", "correct the SQL.") from error
         return outcome
+
+    def runs_alone(self, operation: Operation) -> bool:
+        """Whether SQLite refuses it inside of a transaction, or does nothing there: VACUUM, PRAGMA journal_mode."""
+        if not isinstance(operation, Sql):
+            return False
+        words = significant(operation.text)
+        return bool(words) and any(words[0].is_word(word) for word in OUTSIDE_OF_TRANSACTIONS)
 
     def unsupported(self, operation: Operation, reason: str, advice: str | None = None) -> UnsupportedOperation:
         return super().unsupported(
