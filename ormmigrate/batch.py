@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from peewee import Database, Model, PeeweeException
 
-from ormmigrate import failures, history
+from ormmigrate import failures, history, journal
 from ormmigrate.bookkeeping import Books
 from ormmigrate.checksum import checksums_of
 from ormmigrate.connection import batch_lock
@@ -37,7 +37,7 @@ from ormmigrate.integrity import Integrity
 from ormmigrate.journal import Entry
 from ormmigrate.journaling import Journal, KeptJournal
 from ormmigrate.live import LiveMigrator
-from ormmigrate.migration import BaseMigration
+from ormmigrate.migration import DONE, BaseMigration
 from ormmigrate.migrations import registry as builtin
 from ormmigrate.migrator import Migrator
 from ormmigrate.operations import Operation
@@ -55,9 +55,6 @@ if TYPE_CHECKING:
 Planner = Callable[[Sequence[AppliedMigration], bool], Plan]
 
 T = TypeVar("T")
-
-#: What the journal calls the creation of tables from models, in place of (registry, id).
-SYNC = ("", "the tables of the models")
 
 
 @dataclass
@@ -103,7 +100,7 @@ class Batch:
         except CommitLost as lost:
             plan, rows = self._looked_up(lost)
         except PeeweeException as error:
-            wrapped = failures.outside_of_migrations(error, self.dialect)
+            wrapped = failures.outside_of_migrations(error, self.dialect, self.committed)
             self._tell(BatchFailed(wrapped))
             raise wrapped from error
         except BaseException as error:
@@ -170,10 +167,14 @@ class Batch:
             self.database.connect()
             # Under the lock: the server's side of the old connection may still be at it.
             with self.dialect.exclusive(self.database, self.lock_timeout_s):
-                present = {row.key for row in history.read(self.database, self.dialect)}
+                rows_now = history.read(self.database, self.dialect)
                 tables = self.dialect.table_names(self.database, self.dialect.schema)
         except (PeeweeException, MigrationError) as error:
             raise failures.commit_unknown(lost, error) from lost
+        present = {row.key for row in rows_now if row.state == DONE}
+        if self.is_in_parts:
+            said = [f"{row.label}: {row.state}" for row in rows_now if row.label in plan.labels]
+            raise failures.commit_lost_in_parts(lost, said or ["none of its migrations"]) from lost
         keys = {migration.key for migration in plan.migrations}
         made = {self.dialect.folded(name) for name in self.created} <= tables
         if not (made and (keys <= present if plan.direction == "up" else not keys & present)):
@@ -202,7 +203,9 @@ class Batch:
             raise failures.outside_of_migrations(error, self.dialect) from error
 
     def _run_all(self, planner: Planner, models: Sequence[type[Model]]) -> tuple[Plan, list[AppliedMigration]]:
-        Continuation(self).take_back_or_go_on()
+        while Continuation(self).take_back_or_go_on():
+            # Where no lock outlasts a transaction, another process may have begun the next one meanwhile.
+            pass
         plan, rows = self._planned_last = self._planned(planner)
         steps = [self.step(plan.direction, migration, rows) for migration in plan.migrations]
         integrity = Integrity(self.database, self.dialect, self.environment)
@@ -214,7 +217,8 @@ class Batch:
         self._run_plan(plan, steps, integrity, max((row.batch for row in rows), default=0) + 1)
         try:
             self._sync(models)
-            integrity.check()
+            for text in integrity.check():
+                self.warn(text)
         except Exception as error:
             self._take_back_after(error)
             raise
@@ -277,6 +281,9 @@ class Batch:
             on_progress=lambda *facts: self._tell(RowsFilled(migration.label, *facts)),
             journal=keeping,
         )
+        if direction == "up" and (done or interrupted):
+            # What it had adopted before it was interrupted is still not its own.
+            migrator.adopted += next(row.details.get("adopted", ()) for row in rows if row.key == migration.key)
         return Step(direction, migration, migrator, is_kept, reverses)
 
     def _adoption_of(self, direction: str, migration: BaseMigration, is_kept: bool) -> Callable[[list[str]], None]:
@@ -320,6 +327,8 @@ class Batch:
         label = step.migration.label
         if not self.dialect.holds_lock(self.database):
             raise LockLost
+        if self.committed and not is_begun and self._is_done_meanwhile(step):
+            return
         self._tell(MigrationStarted(step.direction, label, step.migration.title, position, total))
         began = time.perf_counter()
         if step.is_alone:
@@ -338,6 +347,15 @@ class Batch:
                 self.books.begin(step, number)
             self._run_and_record(step, number)
         self._tell(MigrationApplied(step.direction, label, (time.perf_counter() - began) * 1000))
+
+    def _is_done_meanwhile(self, step: Step) -> bool:
+        """Whether another process has run it, where no lock is held between two transactions."""
+        if self.dialect.lock_outlasts_transaction:
+            return False
+        while Continuation(self).take_back_or_go_on():
+            pass
+        state = history.state_of(self.database, step.migration.key)
+        return (state is not None) if step.direction == "up" else (state is None)
 
     def _run_and_record(self, step: Step, number: int) -> None:
         began = time.perf_counter()
@@ -371,18 +389,29 @@ class Batch:
         Raises:
             UnfinishedMigration: it could not be, and this is how it stands.
         """
-        if self.dialect.transactional_ddl or not self.dialect.is_reachable(self.database):
+        if self.dialect.transactional_ddl or not self._can_take_back():
             return
         try:
             Continuation(self).take_back_what_was_left()
         except UnfinishedMigration as unfinished:
-            raise unfinished from error
+            raise failures.kept_after(error, unfinished) from error.__cause__ or error
         except PeeweeException as lost:
             self.warn(f"What the batch had done could not be taken back: {lost}")
 
+    def _can_take_back(self) -> bool:
+        """Whether the connection is still there, and the lock still its own."""
+        try:
+            return (
+                not self.database.is_closed()
+                and self.dialect.is_reachable(self.database)
+                and self.dialect.holds_lock(self.database)
+            )
+        except PeeweeException:
+            return False
+
     def _taken_back(self, label: str, error: Exception) -> tuple[str, str]:
         """Take back what the batch has done, so that it is as if it had been one transaction."""
-        if self.database.is_closed() or not self.dialect.is_reachable(self.database):
+        if not self._can_take_back():
             return failures.left_to_next_start(label)
         try:
             Continuation(self).take_back_what_was_left()
@@ -409,7 +438,7 @@ class Batch:
             return create_missing_tables(self.database, self.dialect, models, self._tell)
         # An operation like any other, so that it is taken back where it fails halfway.
         created: list[str] = []
-        kept = KeptJournal(self.database, self.dialect, SYNC, "up")
+        kept = KeptJournal(self.database, self.dialect, journal.SYNC, "up")
         migrator = LiveMigrator(self.database, self.dialect, lambda *_: None, journal=kept)
 
         def create_tables_of_models(_: Migrator) -> None:

@@ -56,7 +56,8 @@ class Books:
                 "checksum": present["checksum"],
                 "source": present["source"],
             }
-            history.update(self._database, key, values)
+            # Where no lock outlasts a transaction, another process may have ended it already.
+            history.update(self._database, key, values, only_if=RUNNING)
             self._open.append((key, step.direction, step.details))
         elif step.direction == "up":
             self.record(step.migration, number, duration_ms, step.details)
@@ -73,7 +74,7 @@ class Books:
                     history.update(self._database, key, {"state": DONE, "details": details})
                 else:
                     history.delete(self._database, [key])
-            journal.clear(self._database)
+            journal.clear(self._database, [*(key for key, _, _ in self._open), journal.SYNC])
         self._open = []
 
     def take_over(self, rows: Sequence[AppliedMigration]) -> None:

@@ -25,15 +25,15 @@ class Continuation:
         self._batch = batch
         self._database, self._dialect = batch.database, batch.dialect
 
-    def take_back_or_go_on(self) -> None:
-        """Deal with what an earlier batch left, where it is certain how.
+    def take_back_or_go_on(self) -> bool:
+        """Deal with what an earlier batch left, where it is certain how; whether there was anything.
 
         Raises:
             UnfinishedMigration: it is not.
         """
         recovery = self._recovery()
         if recovery is None:
-            return
+            return False
         if recovery.is_alone:
             self._ensure_in_parts()
             row = recovery.interrupted()
@@ -41,10 +41,11 @@ class Continuation:
             if hindrances:
                 raise recovery.unfinished(hindrances)
             self._go_on(recovery)
-            return
+            return True
         self._take_back(recovery)
         labels = ", ".join(row.label for row in recovery.rows) or "the creation of tables from models"
         self._warn(f"An earlier batch had been interrupted. What it had done was taken back: {labels}.")
+        return True
 
     def take_back_what_was_left(self) -> None:
         """Take back the batch that has just failed.
@@ -140,8 +141,12 @@ class Continuation:
         batch = self._batch
         row = recovery.interrupted()
         batch.books.take_over([ran for ran in recovery.rows if ran is not row])
+        recovery.take_back_unfinished_tables()
         if row is None:
-            batch.books.finish()
+            # It had run, and only its end was not written down.
+            outside = self._dialect.outside_transaction(self._database) if recovery.is_alone else nullcontext()
+            with outside:
+                batch.books.finish()
             return
         done, begun = recovery.take_back_interrupted(row)
         step = batch.step(row.details["kept"], recovery.migration(row.key), recovery.rows, done, begun)

@@ -17,9 +17,10 @@ def migration_failed(
     migration: BaseMigration, migrator: LiveMigrator, error: Exception, outcome: str, advice: str
 ) -> MigrationFailed:
     """A migration raised: which, at which operation and statement."""
+    operation = migrator.failed_at(error)
     return MigrationFailed(
         migration=migration.label,
-        operation=migrator.current.describe() if migrator.current else None,
+        operation=operation.describe() if operation else None,
         statement=migrator.statement,
         cause=error,
         outcome=outcome,
@@ -49,6 +50,13 @@ def kept(unfinished: UnfinishedMigration) -> tuple[str, str]:
     effects, obstacles = bulleted(unfinished.effects or ()), bulleted(unfinished.obstacles)
     outcome = f"What it had done could not be taken back, because of this:\n{obstacles}\n  This took effect:\n{effects}"
     return outcome, f"{unfinished.advice} Until then every start refuses with UnfinishedMigration."
+
+
+def kept_after(error: Exception, unfinished: UnfinishedMigration) -> MigrationError:
+    """An error outside of a migration, where what the batch had done could not be taken back."""
+    reason = error.problem if isinstance(error, MigrationError) else f"{type(error).__name__}: {error}"
+    outcome, advice = kept(unfinished)
+    return MigrationError(f"{reason}\n  {outcome}", advice)
 
 
 def left_to_next_start(label: str) -> tuple[str, str]:
@@ -89,6 +97,15 @@ def commit_lost(lost: Exception) -> MigrationError:
     )
 
 
+def commit_lost_in_parts(lost: Exception, said: Sequence[str]) -> MigrationError:
+    """The same for a batch that is not one transaction; `said` is what the history says of its migrations."""
+    return MigrationError(
+        f"The connection was lost during a COMMIT: {lost}. The batch is not one transaction, and this is what the "
+        f"history says of it:\n{bulleted(said)}",
+        "start again: it goes on behind that.",
+    )
+
+
 def commit_unknown(lost: Exception, error: Exception) -> MigrationError:
     """The same where the history cannot be read."""
     reason = error.problem if isinstance(error, MigrationError) else error
@@ -100,12 +117,12 @@ def commit_unknown(lost: Exception, error: Exception) -> MigrationError:
     )
 
 
-def outside_of_migrations(error: Exception, dialect: Dialect) -> MigrationError:
+def outside_of_migrations(error: Exception, dialect: Dialect, committed: Sequence[str] = ()) -> MigrationError:
     """A database's error from COMMIT, say, or from creating a model's table."""
-    kept = "This database cannot roll back DDL: the next start takes back what had been done."
+    kept = "What had been done and not finished was taken back, or will be by the next start."
+    outcome = with_committed(ROLLED_BACK if dialect.transactional_ddl else kept, committed)
     return MigrationError(
-        f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n"
-        f"  {ROLLED_BACK if dialect.transactional_ddl else kept}",
+        f"The batch failed outside of its migrations: {type(error).__name__}: {error}\n  {outcome}",
         "correct the cause and start again; if the connection was lost, look first at what was committed: "
         "python -m ormmigrate status.",
     )

@@ -113,17 +113,17 @@ def insert(database: Database, values: Mapping[str, Any]) -> None:
     database.execute_sql(f"INSERT INTO {_table(database)} ({columns}) VALUES ({marks})", tuple(row.values()))
 
 
-def update(database: Database, key: tuple[str, str], values: Mapping[str, Any]) -> None:
-    """Set columns of the row of (registry, id)."""
+def update(database: Database, key: tuple[str, str], values: Mapping[str, Any], *, only_if: str | None = None) -> None:
+    """Set columns of the row of (registry, id); with `only_if`, where that is its state."""
     row = dict(values)
     if "details" in row:
         row["details"] = json.dumps(row["details"])
     if row.get("source"):
         row["source"] = row["source"][:SOURCE_MAX_LENGTH]
     sets = ", ".join(f"{quoted(database, name)} = {database.param}" for name in row)
-    database.execute_sql(
-        f"UPDATE {_table(database)} SET {sets} WHERE {_key(database)}", (*row.values(), *key)
-    )  # fmt: skip
+    condition = "" if only_if is None else f" AND {quoted(database, 'state')} = {database.param}"
+    params = (*row.values(), *key) if only_if is None else (*row.values(), *key, only_if)
+    database.execute_sql(f"UPDATE {_table(database)} SET {sets} WHERE {_key(database)}{condition}", params)
 
 
 def state_of(database: Database, key: tuple[str, str]) -> str | None:

@@ -38,8 +38,15 @@ class Integrity:
         self._broken = self._dialect.broken_definitions(self._database)
         self._violations = list(self._dialect.foreign_key_violations(self._database))
 
-    def check(self) -> None:
-        """Raise IntegrityCheckFailed for what is broken, and was not before."""
+    def check(self) -> list[str]:
+        """Look for what is broken, and was not before.
+
+        Returns:
+            What a person should look at, where nothing rolls it back and the database lets it be.
+
+        Raises:
+            IntegrityCheckFailed
+        """
         broken = new_violations(self._violations, self._dialect.foreign_key_violations(self._database))
         if broken:
             raise IntegrityCheckFailed(
@@ -50,6 +57,8 @@ class Integrity:
             )
         definitions = self._dialect.broken_definitions(self._database)
         lost = [f"{name}: {error}" for name, error in definitions.items() if name not in self._broken]
+        if lost and not self._dialect.transactional_ddl:
+            return [f"The batch leaves views or triggers that do not work any more: {'; '.join(lost)}"]
         if lost:
             raise IntegrityCheckFailed(
                 problem="The batch would leave views or triggers that do not compile. Everything was rolled back.",
@@ -65,6 +74,7 @@ class Integrity:
                 findings=findings,
                 advice="this should not happen: keep the file and report it; check the disk.",
             )
+        return []
 
     def _quick_check(self) -> Sequence[str]:
         return self._dialect.quick_check(self._database) if self._environment.quick_check else ()

@@ -6,7 +6,7 @@ ahead of what they tell of, and are gone when the batch has ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from ormmigrate.dialects.base import Dialect, quoted
 from ormmigrate.migration import label_of
 
 TABLE = "ormmigrate_journal"
+#: What stands for (registry, id) where tables are created from models.
+SYNC = ("", "the tables of the models")
 #: Kinds of rows: an operation, a DDL statement of one, a query that the migration sent itself.
 OPERATION, STATEMENT, QUERY = "operation", "statement", "query"
 #: Begun, finished, being taken back, taken back.
@@ -103,20 +105,23 @@ def operation_at(database: Database, key: tuple[str, str], position: int) -> tup
     return row and (int(row[0]), str(row[1]))
 
 
-def progress_of(database: Database, seq: int) -> str | None:
-    """How far the backfill of a row is."""
-    query = f"SELECT progress FROM {_table(database)} WHERE seq = {database.param}"
-    (progress,) = database.execute_sql(query, (seq,)).fetchone() or (None,)
-    return progress and str(progress)
+def progress_of(database: Database, seq: int) -> tuple[str | None, str | None]:
+    """The state of a backfill's row, and how far it is; None where the row is gone."""
+    query = f"SELECT state, progress FROM {_table(database)} WHERE seq = {database.param}"
+    row = database.execute_sql(query, (seq,)).fetchone()
+    return (None, None) if row is None else (row[0], row[1])
 
 
 def delete(database: Database, seq: int) -> None:
     database.execute_sql(f"DELETE FROM {_table(database)} WHERE seq = {database.param}", (seq,))
 
 
-def clear(database: Database) -> None:
-    """Forget everything: the batch has ended, and the history says how."""
-    database.execute_sql(f"DELETE FROM {_table(database)}")
+def clear(database: Database, keys: Iterable[tuple[str, str]]) -> None:
+    """Forget those of (registry, id): they have ended, and the history says how."""
+    names = [quoted(database, name) for name in ("registry", "migration")]
+    conditions = " AND ".join(f"{name} = {database.param}" for name in names)
+    for key in keys:
+        database.execute_sql(f"DELETE FROM {_table(database)} WHERE {conditions}", key)
 
 
 def _table(database: Database) -> str:

@@ -6,14 +6,14 @@ down each operation, in the transaction that runs it wherever there can be one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from peewee import Database, PeeweeException
 
 from ormmigrate import history, journal
-from ormmigrate.dialects.base import Dialect
+from ormmigrate.dialects.base import Dialect, TransactionEnded
 from ormmigrate.dialects.engine import Engine
 from ormmigrate.errors import ConfigurationError
 from ormmigrate.journal import BEGUN, BY_CODE, BY_TEXT, DONE, OPERATION, QUERY, STATEMENT, Entry
@@ -28,9 +28,10 @@ OUTSIDE = -1
 class Journal:
     """Keeps nothing."""
 
-    #: The row of the operation that is running, where that commits in parts, and how far it is.
+    #: The row of the operation that is running, where that commits in parts.
     in_parts: int | None = None
-    progress: str | None = None
+    #: Whether what is sent now is the journal's own.
+    is_busy = False
 
     @contextmanager
     def around(self, engine: Engine, operation: Operation) -> Iterator[bool]:
@@ -76,7 +77,9 @@ class KeptJournal(Journal):
         #: Whether it has changed rows; whether the transaction that does is the one that its row is in.
         self._changes_rows = False
         self._is_in_transaction = False
-        self._has_noted_query = False
+        #: Whether that is written down: of an operation, or of a query of the migration's own.
+        self._is_noted = False
+        self._without_rollback: Collection[str] | None = None
         self._listens = False
 
     @contextmanager
@@ -97,48 +100,87 @@ class KeptJournal(Journal):
             _refuse_another(self._done[position], operation)
             yield False
             return
-        listened, self._listens = self._listens, False
-        engine.resumes, self.progress = self._interrupted is not None, None
-        self._operation, self._changes_rows, self._has_noted_query = operation, False, False
+        listened, self._listens, self.is_busy = self._listens, False, True
+        engine.resumes = self._interrupted is not None
+        self._operation, self._changes_rows, self._is_noted = operation, False, False
+        self._without_rollback = None
         try:
-            if self._alone and (isinstance(operation, Backfill) or engine.runs_alone(operation)):
-                with self._dialect.transaction(self._database):
-                    self._row = self.in_parts = self._claimed(position, operation)
-                yield self._row is not None
-                self._end()
+            in_parts = self._alone and (isinstance(operation, Backfill) or engine.runs_alone(operation))
+            with self._dialect.transaction(self._database):
+                # Committed ahead of what it does, so that no ROLLBACK of the operation's own takes it along.
+                self._row = self._claimed(position, operation, in_parts=in_parts)
+            if self._row is None:
+                yield False
+            elif in_parts:
+                self.in_parts = self._row
+                self.is_busy = False
+                yield True
+                self.is_busy = True
+                self._dialect.settle_session(self._database)
+                self._end(self._row)
             else:
-                with self._dialect.transaction(self._database):
-                    self._row = self._claimed(position, operation)
-                    self._is_in_transaction, self._listens = True, listened
-                    yield self._row is not None
-                    self._listens = False
-                    self._end()
+                with self._in_transaction(self._row):
+                    is_open = self._is_open(position)
+                    self._is_in_transaction, self._listens, self.is_busy = True, listened, False
+                    yield is_open
+                    self._listens, self.is_busy = False, True
+                    if is_open:
+                        self._dialect.settle_session(self._database)
+                        self._end(self._row)
         finally:
-            self._listens = listened
+            self._listens, self.is_busy = listened, False
             self._row = self._operation = self.in_parts = None
-            self._is_in_transaction = engine.resumes = False
+            self._is_in_transaction = self._is_noted = engine.resumes = False
 
-    def _claimed(self, position: int, operation: Operation) -> int | None:
+    @contextmanager
+    def _in_transaction(self, row: int) -> Iterator[None]:
+        """A transaction for an operation; where it is ended inside of it, a part may have been committed."""
+        if not self._dialect.transactional_ddl:
+            with self._dialect.transaction(self._database):
+                yield
+            return
+        try:
+            with self._dialect.transaction(self._database), self._dialect.step(self._database):
+                yield
+        except TransactionEnded as error:
+            try:
+                journal.update(self._database, row, {"changes_rows": True})
+            except PeeweeException:
+                raise error from None  # the connection is gone, and the transaction with it
+            raise
+
+    def _is_open(self, position: int) -> bool:
+        """Whether it is still to be run: where no lock outlasts a transaction, somebody else may have done it."""
+        if self._dialect.lock_outlasts_transaction:
+            return True
+        found = journal.operation_at(self._database, self._key, position)
+        return found is not None and found[1] == BEGUN
+
+    def _claimed(self, position: int, operation: Operation, *, in_parts: bool) -> int | None:
         """The operation's row; None where another process, which goes on with the same migration, has run it."""
         interrupted, self._interrupted = self._interrupted, None
-        if interrupted is not None:
-            _refuse_another(interrupted, operation)
-            self.progress = interrupted.progress
+        begun = None if interrupted is None else interrupted.seq
         if not self._dialect.lock_outlasts_transaction:
             found = journal.operation_at(self._database, self._key, position)
-            if found is not None:
-                return found[0] if found[1] == BEGUN else None
-            if history.state_of(self._database, self._key) != RUNNING:
+            if found is not None and found[1] != BEGUN:
                 return None
+            if found is None and history.state_of(self._database, self._key) != RUNNING:
+                return None
+            begun = found and found[0]
+        row = {"description": operation.describe(), "reversal": _reversal_of(operation)}
+        # That it may commit in parts is known by this, however far it comes.
+        progress = {"progress": ""} if in_parts else {}
+        if begun is None:
+            return self._insert(OPERATION, BEGUN, position, **row, **progress)
+        if interrupted is not None and interrupted.progress is not None:
+            _refuse_another(interrupted, operation)
         elif interrupted is not None:
-            return interrupted.seq
-        return self._insert(
-            OPERATION, BEGUN, position, description=operation.describe(), reversal=_reversal_of(operation)
-        )
+            # Nothing is left of it, so that it may have been corrected.
+            journal.update(self._database, begun, {**row, **progress})
+        return begun
 
-    def _end(self) -> None:
-        if self._row is not None:
-            journal.update(self._database, self._row, {"state": DONE, "changes_rows": self._changes_rows})
+    def _end(self, row: int) -> None:
+        journal.update(self._database, row, {"state": DONE, "changes_rows": self._changes_rows})
 
     def _insert(self, kind: str, state: str, position: int, **values: Any) -> int:
         return journal.insert(
@@ -151,19 +193,40 @@ class KeptJournal(Journal):
         """A statement that changes rows comes next."""
         if not self._listens:
             return
-        if self._operation is None:
-            with self._unheard():
+        with self._unheard():
+            if self._operation is None:
                 self._note_query(statement)
-        elif isinstance(self._operation, CHANGE_ROWS) and not self._changes_rows:
-            self._changes_rows = True
-            if not self._is_in_transaction:
-                self._note_changed_rows()
+            elif isinstance(self._operation, CHANGE_ROWS):
+                self._changes_rows = True
+                if not self._is_in_transaction:
+                    self._note_changed_rows()
+                elif not self._rolls_back(statement):
+                    self._leave_transaction()
 
     def before_end(self) -> None:
-        """A statement of the operation's own that ends the transaction comes next."""
-        if self._listens and self._operation is not None:
+        """A statement of the migration's own that ends a transaction comes next, or commits it."""
+        if not self._listens:
+            return
+        with self._unheard():
             self._note_changed_rows()
-            self._is_in_transaction = False
+        self.after_rollback()
+
+    def after_rollback(self) -> None:
+        """A transaction is over, and what was noted in it may be gone."""
+        if self._listens:
+            self._is_in_transaction = self._is_noted = False
+
+    @contextmanager
+    def around_unknown(self, statement: str) -> Iterator[None]:
+        """Around a statement that may commit, and change whatever it likes."""
+        if self._listens:
+            with self._unheard():
+                if self._operation is None:
+                    self._note_query(statement)
+                else:
+                    self._changes_rows = True
+                    self._leave_transaction()
+        yield
 
     @contextmanager
     def around_definition(self, statement: str) -> Iterator[None]:
@@ -178,6 +241,7 @@ class KeptJournal(Journal):
             row = self._insert(STATEMENT, BEGUN, position, statement=statement, found=found)
             if self._is_in_transaction:
                 self._database.commit()
+                self._is_noted = self._changes_rows
         try:
             yield
         except Exception:
@@ -203,24 +267,39 @@ class KeptJournal(Journal):
         if self._is_in_transaction:
             self._database.begin()
 
+    def _leave_transaction(self) -> None:
+        """Go on without one: what comes next does not keep to it."""
+        self._note_changed_rows()
+        if self._is_in_transaction:
+            self._database.commit()
+        self._is_in_transaction = False
+        self._is_noted = True
+
+    def _rolls_back(self, statement: str) -> bool:
+        """Whether the tables that a statement names can be rolled back; those of some engines cannot."""
+        if self._without_rollback is None:
+            self._without_rollback = self._dialect.tables_without_rollback(self._database)
+        return not any(name in statement for name in self._without_rollback)
+
     def _note_query(self, statement: str) -> None:
         """The migration sends a query of its own: once between two operations is enough."""
-        if not self._has_noted_query:
+        if not self._is_noted:
             self._insert(QUERY, DONE, OUTSIDE, description=first_line(statement))
-            self._has_noted_query = True
+            self._is_noted = True
 
     def _note_changed_rows(self) -> None:
-        if self._changes_rows and self._row is not None:
-            with self._unheard():
-                journal.update(self._database, self._row, {"changes_rows": True})
+        if self._changes_rows and not self._is_noted and self._row is not None:
+            journal.update(self._database, self._row, {"changes_rows": True})
+            # In a transaction it may be rolled back; `after_rollback` says so.
+            self._is_noted = True
 
     @contextmanager
     def _unheard(self) -> Iterator[None]:
-        before, self._listens = self._listens, False
+        before, self._listens, self.is_busy = (self._listens, self.is_busy), False, True
         try:
             yield
         finally:
-            self._listens = before
+            self._listens, self.is_busy = before
 
 
 def _reversal_of(operation: Operation) -> str | None:

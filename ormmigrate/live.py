@@ -12,7 +12,8 @@ from peewee import Database, QueryEvent
 
 from ormmigrate.backfills import run_in_batches
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.dialects.engine import Outcome
+from ormmigrate.dialects.engine import SCRATCH_TABLE, Outcome
+from ormmigrate.history import OWN_TABLES
 from ormmigrate.journaling import Journal
 from ormmigrate.migrator import Migrator
 from ormmigrate.operations import AlterTable, Backfill, DropTable, Operation, Run, Script, Sql
@@ -20,9 +21,9 @@ from ormmigrate.operations import AlterTable, Backfill, DropTable, Operation, Ru
 # A function given to run() may send any number of statements; an event carries the first of them.
 STATEMENTS_KEPT = 1000
 LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE", "EXPLAIN")
-CONTROL = ("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
 #: The history, the journal, and the table by which columns are compared.
-OUR_PREFIX = "ormmigrate_"
+OURS = (*OWN_TABLES, SCRATCH_TABLE)
+CONTROL = ("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
 
 
 class LiveMigrator(Migrator):
@@ -34,7 +35,8 @@ class LiveMigrator(Migrator):
         on_progress: called while a backfill runs: table, rows, the table's rows as far as known, seconds left.
         guard: called ahead of each operation; raises where the batch's transaction is gone.
         journal: what keeps a record of the operations, where that is needed.
-        current: the operation that is running, or that failed.
+        current: the operation that is running.
+        failure: the operation that failed last, and its error.
         statement: the statement that failed, if one did.
         adopted: tables that were there already.
     """
@@ -58,6 +60,7 @@ class LiveMigrator(Migrator):
         self.on_adopted = on_adopted
         self.on_progress = on_progress
         self.current: Operation | None = None
+        self.failure: tuple[Operation, BaseException] | None = None
         self.adopted: list[str] = list(keep)
         self.guard = guard
         self.journal = journal or Journal()
@@ -80,7 +83,7 @@ class LiveMigrator(Migrator):
 
     def _hear(self, event: QueryEvent) -> None:
         # Hooks belong to the database, and other threads use it too. What is ours is not the migration's.
-        if get_ident() != self._thread or OUR_PREFIX in str(event.sql):
+        if get_ident() != self._thread or self.journal.is_busy or any(name in str(event.sql) for name in OURS):
             return
         if event.exception is not None:
             self.statement = self._as_written(event)
@@ -118,9 +121,16 @@ class LiveMigrator(Migrator):
         outer, self.current = self.current, operation
         first = len(self._statements)
         began = time.perf_counter()
-        outcome = self._run(operation)
+        try:
+            outcome = self._run(operation)
+        except BaseException as error:
+            if self.failure is None or self.failure[1] is not error:
+                self.failure = operation, error
+            raise
+        finally:
+            # An error may be caught by the migration, and other operations follow.
+            self.current = outer
         duration_ms = (time.perf_counter() - began) * 1000
-        self.current = outer
         if outcome.adopted:
             self.adopted.append(outcome.adopted)
             self.on_adopted(self.adopted)
@@ -131,12 +141,16 @@ class LiveMigrator(Migrator):
     def _run(self, operation: Operation) -> Outcome:
         if isinstance(operation, Backfill) and self.journal.in_parts is not None:
             tell = partial(self.on_progress, operation.table)
-            run_in_batches(self.engine, operation, self.journal.in_parts, self.journal.progress, tell)
+            run_in_batches(self.engine, operation, self.journal.in_parts, tell)
         elif not isinstance(operation, Run):
             return self.engine.run(operation)
         elif self._calls_functions:
             operation.function(self)
         return Outcome()
+
+    def failed_at(self, error: BaseException) -> Operation | None:
+        """The innermost operation that an error came out of."""
+        return self.failure[0] if self.failure is not None and self.failure[1] is error else None
 
     def replay(self, operations: Sequence[Operation]) -> None:
         """Run operations that were recorded."""

@@ -6,7 +6,8 @@ back only as a whole: where something in it cannot be, everything stays, and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING
 from peewee import Database
 
 from ormmigrate import history, journal
+from ormmigrate.checksum import fingerprint_of
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.errors import ConfigurationError, MigrationError, UnfinishedMigration
+from ormmigrate.errors import ConfigurationError, MigrationError, UnfinishedMigration, UnsupportedOperation
 from ormmigrate.journal import BEGUN, BY_TEXT, DONE, OPERATION, QUERY, STATEMENT, UNDOING, UNDONE, Entry
-from ormmigrate.journaling import OUTSIDE
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import DONE as FINISHED
 from ormmigrate.migration import RUNNING, BaseMigration
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 NOTHING = "[{}, {}]"
+RUN_ALONE_AS_WRITTEN = ("run the SQL: CREATE", "run the SQL: DROP", "run the SQL: ALTER")
 
 
 @dataclass
@@ -57,9 +59,10 @@ def parts_of(entries: Sequence[Entry]) -> list[Part]:
     current: dict[tuple[Key, int], Part] = {}
     for entry in entries:
         place = (entry.key, entry.position)
-        if entry.kind == STATEMENT and entry.position != OUTSIDE:
+        if entry.kind == STATEMENT and place in current:
             current[place].statements.append(entry)
         elif entry.kind == STATEMENT:
+            # Outside of any operation.
             parts.append(Part(None, [entry]))
         else:
             parts.append(Part(entry))
@@ -98,7 +101,10 @@ class Recovery:
     def obstacles(self) -> list[str]:
         """Why the batch cannot be taken back as if it had never been, in words; empty where it can."""
         found = [text for part in reversed(self.parts) for text in self._obstacles_of(part)]
-        return found + [f"the table {name} was changed since, by somebody else" for name in self._changed_since()]
+        found += [f"the table {name} was changed since, by somebody else" for name in self._changed_since()]
+        if any(entry.changes_rows for entry in self.entries):
+            return found  # their reverses come first, and may empty what was created
+        return found + [f"the table {name}, which the batch had created, has rows by now" for name in self._filled()]
 
     def _obstacles_of(self, part: Part) -> list[str]:
         entry = part.entry
@@ -106,20 +112,32 @@ class Recovery:
             return [f"{entry.label} changed rows itself, outside of its operations: {entry.description}"]
         if entry is not None and entry.state == UNDONE:
             return []
+        if entry is not None and entry.state == UNDOING:
+            return [f"{entry.label} was interrupted while this was taken back: {entry.description}"]
         if entry is not None and (entry.changes_rows or self._dialect.transactional_ddl):
-            if entry.state == BEGUN and self._dialect.transactional_ddl:
+            if entry.state == BEGUN and entry.progress:
+                return [f"{entry.label} was interrupted in the middle of this: {entry.description}"]
+            if entry.state == BEGUN and not entry.changes_rows:
                 return []
             if entry.state == BEGUN:
                 return [f"{entry.label} was interrupted after it had committed a part of this: {entry.description}"]
             return self._without_reverse(entry)
         lost = [text for statement in part.open_statements for text in self._losses_of(statement)]
-        if lost and entry is not None and entry.state == DONE and not self._without_reverse(entry):
-            return []  # as where a view or a procedure is made, and its reverse is given
-        return lost
+        if lost or entry is None or entry.state != DONE or self._without_reverse(entry):
+            return lost + self._unseen_in(part)
+        return []  # as where a procedure is made, and its reverse is given
 
     def _losses_of(self, statement: Entry) -> list[str]:
         found = self._undoing.losses(statement.statement, statement.found or NOTHING, statement.made)
         return [f"{statement.label}: what cannot come back: {text}" for text in found]
+
+    def _unseen_in(self, part: Part) -> list[str]:
+        """What the definitions of tables do not say how to take back."""
+        return [
+            f"{statement.label}: {text}"
+            for statement in part.open_statements
+            for text in self._undoing.unseen(statement.statement, statement.found or NOTHING, statement.made)
+        ]
 
     def _without_reverse(self, entry: Entry) -> list[str]:
         if entry.reversal is None:
@@ -130,7 +148,15 @@ class Recovery:
             self._operation(entry)
         except MigrationError as error:
             return [f"{entry.description}: {error.problem}"]
-        return []
+        return self._changed_text(entry)
+
+    def _changed_text(self, entry: Entry) -> list[str]:
+        """Whether the migration's code is another than the one that was run: then its reverse is, too."""
+        row = next((row for row in self.rows if row.key == entry.key), None)
+        known = fingerprint_of(self.migration(entry.key))
+        if row is None or row.checksum is None or known is None or known.checksum == row.checksum:
+            return []
+        return [f"{entry.label} was changed since, and may say another reverse of this: {entry.description}"]
 
     def _changed_since(self) -> list[str]:
         """The tables that are not what the journal says that they are now."""
@@ -145,6 +171,10 @@ class Recovery:
             else:
                 return []  # interrupted in the middle: what is there now is not known beforehand
         return self._undoing.changed_since(done + undone) if done or undone else []
+
+    def _filled(self) -> list[str]:
+        statements = [entry for entry in self.entries if entry.kind == STATEMENT and entry.state == DONE]
+        return [name for entry in statements for name in self._undoing.filled(entry.found or NOTHING, entry.made)]
 
     # -- the way back ------------------------------------------------------------------------
 
@@ -162,7 +192,7 @@ class Recovery:
     def _undo_part(self, part: Part) -> None:
         entry = part.entry
         if entry is not None and entry.state != UNDONE and self._has_reverse(part, entry):
-            self._reverse(entry)
+            self._reverse(part, entry)
             return
         self._restore(part)
         if entry is not None:
@@ -175,25 +205,44 @@ class Recovery:
             journal.update(self._database, statement.seq, {"state": UNDONE})
 
     def _has_reverse(self, part: Part, entry: Entry) -> bool:
+        if entry.state == BEGUN and not self._dialect.transactional_ddl:
+            return False
         if part.is_reversed_by_itself or self._dialect.transactional_ddl:
-            return not self._without_reverse(entry)
-        lost = [text for statement in part.open_statements for text in self._losses_of(statement)]
-        return bool(lost) and entry.state == DONE and not self._without_reverse(entry)
+            return entry.progress is None or entry.state == DONE or not entry.progress
+        return entry.state == DONE and bool(self._unseen_in(part)) and not self._without_reverse(entry)
 
-    def _reverse(self, entry: Entry) -> None:
-        """Run an operation's reverse, in the transaction that notes it."""
-        back: Sequence[Operation] | None
-        if entry.reversal is not None and entry.reversal.startswith(BY_TEXT):
-            back = (Script(entry.reversal.removeprefix(BY_TEXT)),)
-        else:
-            back = self._operation(entry).reverse()
+    def _reverse(self, part: Part, entry: Entry) -> None:
+        """Run an operation's reverse, in the transaction that notes it; one that commits is noted ahead of that."""
+        if self._without_reverse(entry):
+            return
         migrator = LiveMigrator(self._database, self._dialect, lambda *_: None)
-        alone = [operation for operation in back or () if migrator.engine.runs_alone(operation)]
-        if alone:
-            migrator.replay(alone)
-        with self._dialect.transaction(self._database):
-            migrator.replay([operation for operation in back or () if operation not in alone])
+        # Of what was interrupted, a part may not be there.
+        migrator.engine.resumes = entry.state == BEGUN
+        back = self._back(entry)
+        alone = [operation for operation in back if migrator.engine.runs_alone(operation)]
+        if entry.state == BEGUN and not alone:
+            return  # it was in a transaction, and nothing is left of it
+        for operation in alone:
+            try:
+                migrator.replay([operation])
+            except UnsupportedOperation:
+                if entry.state != BEGUN:
+                    raise
+        with self._dialect.transaction(self._database), self._dialect.watched(self._database, _Committing(self, entry)):
+            migrator.replay([operation for operation in back if operation not in alone])
             journal.update(self._database, entry.seq, {"state": UNDONE})
+            # The reverse is of all of it, and what tables were in between says nothing any more.
+            for statement in part.statements:
+                journal.delete(self._database, statement.seq)
+
+    def _back(self, entry: Entry) -> Sequence[Operation]:
+        if entry.reversal is not None and entry.reversal.startswith(BY_TEXT):
+            return (Script(entry.reversal.removeprefix(BY_TEXT)),)
+        return self._operation(entry).reverse() or ()
+
+    def note_undoing(self, entry: Entry) -> None:
+        """A reverse is about to commit before it has ended."""
+        journal.update(self._database, entry.seq, {"state": UNDOING})
 
     def _forget(self) -> None:
         for row in self.rows:
@@ -202,7 +251,7 @@ class Recovery:
                 history.update(self._database, row.key, {"state": FINISHED, "details": details})
             else:
                 history.delete(self._database, [row.key])
-        journal.clear(self._database)
+        journal.clear(self._database, {entry.key for entry in self.entries} | {journal.SYNC})
 
     # -- the way on --------------------------------------------------------------------------
 
@@ -233,10 +282,23 @@ class Recovery:
         return self._hindrances_of(begun) if begun is not None else []
 
     def _hindrances_of(self, begun: Part) -> list[str]:
-        assert begun.entry is not None
-        if begun.entry.changes_rows:
-            return [f"a part of this was committed: {begun.entry.description}"]
-        return [text for statement in begun.open_statements for text in self._losses_of(statement)]
+        entry = begun.entry
+        assert entry is not None
+        if entry.changes_rows:
+            return [f"a part of this was committed: {entry.description}"]
+        if entry.progress:
+            return self._changed_text(entry)
+        if entry.progress is not None and entry.description.startswith(RUN_ALONE_AS_WRITTEN):
+            # Of its own operations the engine knows what an interruption leaves, and VACUUM may be run again.
+            return [f"this may have run or not: {entry.description}"]
+        lost = [text for statement in begun.open_statements for text in self._losses_of(statement)]
+        return lost + self._unseen_in(begun)
+
+    def take_back_unfinished_tables(self) -> None:
+        """Take back the creation of tables from models, where that was interrupted: a start makes them again."""
+        for part in self.parts:
+            if part.entry is not None and part.entry.state == BEGUN and part.entry.key == journal.SYNC:
+                self._undo_part(part)
 
     def take_back_interrupted(self, row: AppliedMigration) -> tuple[list[Entry], Entry | None]:
         """The operations that are done, and the one to run again, of which nothing is left then."""
@@ -298,6 +360,32 @@ class Recovery:
             obstacles=obstacles,
             can_resume=not self.hindrances(row),
         )
+
+
+class _Committing:
+    """Hears whether a reverse commits in the middle, after which it must not be run again."""
+
+    def __init__(self, recovery: Recovery, entry: Entry) -> None:
+        self._recovery, self._entry = recovery, entry
+        self._is_noted = False
+
+    def before_rows(self, statement: str) -> None:
+        """In the transaction that notes it."""
+
+    def before_end(self) -> None:
+        if not self._is_noted:
+            self._is_noted = True
+            self._recovery.note_undoing(self._entry)
+
+    def after_rollback(self) -> None:
+        """Nothing of it is left."""
+
+    @contextmanager
+    def around_definition(self, statement: str) -> Iterator[None]:
+        self.before_end()
+        yield
+
+    around_unknown = around_definition
 
 
 def _in_words(part: Part) -> str:

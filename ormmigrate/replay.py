@@ -46,9 +46,10 @@ def _replay(database: Database, dialect: Dialect, migration: BaseMigration, perf
             migration.up(migrator)
             migration.after(migrator)
     except Exception as error:
+        operation = migrator.failed_at(error)
         raise MigrationFailed(
             migration=migration.label,
-            operation=migrator.current.describe() if migrator.current else None,
+            operation=operation.describe() if operation else None,
             statement=migrator.statement,
             cause=error,
             outcome="This was a replay on empty tables, from the first migration on; the database was not touched.",

@@ -25,12 +25,14 @@ def stamp(batch: Batch, last: BaseMigration | None) -> Report:
 
     def change(rows: list[AppliedMigration]) -> None:
         own = [row for row in own_rows(batch.registries, rows) if last is None or row.registry == last.registry]
+        _refuse_interrupted(rows, own)
         unknown = [row.label for row in own if row.key not in batch.registries.keys]
         if unknown:
             raise DatabaseAhead(unknown=unknown)
         wanted = _up_to(batch, last)
-        history.delete(batch.database, [row.key for row in own if row.key not in wanted or row.state != DONE])
-        journal.clear(batch.database)
+        gone = [row.key for row in own if row.key not in wanted or row.state != DONE]
+        history.delete(batch.database, gone)
+        journal.clear(batch.database, [*gone, journal.SYNC])
         there = {row.key for row in own if row.state == DONE}
         adopted = {row.key: row.details.get("adopted") for row in own}
         number = max((row.batch for row in rows), default=0) + 1
@@ -42,6 +44,16 @@ def stamp(batch: Batch, last: BaseMigration | None) -> Report:
 
     batch.under_lock(change)
     return Report(stamped=tuple(stamped))
+
+
+def _refuse_interrupted(rows: list[AppliedMigration], own: list[AppliedMigration]) -> None:
+    """A batch that was interrupted is one thing: it is not for the stamp of one registry to take it apart."""
+    interrupted = [row.label for row in rows if row.details.get("kept") and row not in own]
+    if interrupted:
+        raise ConfigurationError(
+            f"A batch was interrupted that holds migrations of other registries: {', '.join(interrupted)}.",
+            "python -m ormmigrate up takes it back, or says how it stands; stamp after that.",
+        )
 
 
 def _up_to(batch: Batch, last: BaseMigration | None) -> dict[tuple[str, str], BaseMigration]:
@@ -66,9 +78,13 @@ def settle(batch: Batch, label: str, outcome: Outcome) -> None:
                 "python -m ormmigrate status says what the history holds; stamp writes it for a whole database.",
             )
         # What the journal holds of it is settled with it, and what else its batch had run stays.
-        journal.clear(batch.database)
-        for ran in (other for other in rows if other.state == RAN):
-            history.update(batch.database, ran.key, {"state": DONE, "details": _settled(ran)})
+        others = [other for other in rows if other.state == RAN]
+        journal.clear(batch.database, [row.key, *(other.key for other in others), journal.SYNC])
+        for other in others:
+            if other.details.get("kept") == "down":
+                history.delete(batch.database, [other.key])
+            else:
+                history.update(batch.database, other.key, {"state": DONE, "details": _settled(other)})
         if outcome == "undone":
             history.delete(batch.database, [row.key])
             return

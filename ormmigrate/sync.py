@@ -75,8 +75,7 @@ def _named(model: type[Model]) -> Iterator[None]:
         raise MigrationError(
             f"The table {model._meta.table_name} could not be created from the model {model.__name__}: "
             f"{type(error).__name__}: {error}",
-            "correct the model, or register those that it refers to as well; nothing was created where the database "
-            "can roll that back.",
+            "correct the model, or register those that it refers to as well.",
         ) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import peewee
+from snapshot import OURS
 
 from ormmigrate.connection import inner
 
@@ -63,7 +64,6 @@ QUERIES = {
         FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
         WHERE c.relnamespace = current_schema()::regnamespace""",
 }
-OURS = ("ormmigrate_history", "ormmigrate_journal")
 #: Everything, by (kind, table, name).
 State = Mapping[tuple[str, str, str], Any]
 

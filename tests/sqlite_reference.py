@@ -10,13 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from snapshot import OURS
 from sqlite_changes import Calls, Change
 from sqlite_model import Refused, changed
 from sqlite_tables import Schema, Table, folded
 from sqlite_text import Surface, dependants_text, lexemes, table_text
 
 TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY rowid"
-OURS = "ormmigrate_history"
 ROWID = ""
 Row = dict[str, Any]
 
@@ -91,7 +91,8 @@ def read_state(connection: sqlite3.Connection, schema: Schema, called: Iterable[
     sequences = {}
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
         sequences = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
-        sequences.pop(OURS, None)
+        for table in OURS:
+            sequences.pop(table, None)
     broken = {table.name: _broken_rows(connection, table) for table in schema.tables}
     return State(schema, rows, sequences, broken, frozenset(called))
 
@@ -226,7 +227,7 @@ def _objects(connection: sqlite3.Connection) -> dict[str, Any]:
         if kind == "table":
             # Clauses may stand in any order, and between constraints commas may be missing.
             words = dict(Counter(word for word in lexemes(text) if word != ","))
-        if OURS not in (name, table):
+        if not {name, table} & set(OURS):
             found[f"{kind} {name}"] = {"on": folded(table), "words": words}
     return found
 

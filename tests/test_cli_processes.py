@@ -306,13 +306,8 @@ def test_ctrl_c_in_a_batch_leaves_no_lock_and_nothing_half_done(interrupted: Pla
     if interrupted.rolls_back_ddl:
         assert tables == set()
     else:
-        # What had taken effect stays there, and the next start refuses to guess.
-        assert tables == {*OURS, "user", "half"}
-        assert "was interrupted" in result.stderr
-        assert f"settle {SECOND} --undone" in result.stderr
-        assert run("status", *at).returncode == 1
-        assert run("settle", SECOND, "--undone", *at).returncode == 0
-        result = run("up", *at)
+        # Taken back before the process ended, the migration that had run before it as well.
+        assert tables == set(OURS)
     assert time.monotonic() - began < SOON_S
     assert result.returncode == 0, result.stderr
     assert run("status", *at).returncode == 0

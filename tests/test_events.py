@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from making import migration
 from peewee import AutoField, CharField, IntegerField, TextField
-from places import Place
+from places import MARIA, Place
 from snapshot import HISTORY
 
 from ormmigrate import (
@@ -156,11 +156,15 @@ def test_operations_are_told_in_words_with_their_sql(place: Place):
     assert [event.migration for event in told] == [Create.id] * 2 + [Stats.id] + [Extend.id] * 3
     create, filled, _, added, altered, updated = (event.sql for event in told)
     assert create[0].startswith("CREATE TABLE ")
-    assert any(statement.startswith("CREATE UNIQUE INDEX ") for statement in create[1:])
+    if place.kind == MARIA:
+        assert len(create) == 1
+        assert "UNIQUE INDEX " in create[0]
+    else:
+        assert any(statement.startswith("CREATE UNIQUE INDEX ") for statement in create[1:])
     assert any(statement.startswith("INSERT INTO ") for statement in filled)
     assert len(added) == 1
     assert added[0].startswith("ALTER TABLE ")
-    assert len(altered) == 2
+    assert len(altered) == (1 if place.kind == MARIA else 2)
     assert updated == ("UPDATE stats SET years = 5 WHERE email = '100 %'",)
 
 
@@ -375,7 +379,8 @@ def test_a_start_that_waited_for_another_ones_batch_says_that_nothing_is_pending
     first.join()
     second.join()
     assert heard == [NothingPending(2)]
-    assert lines(caplog, logging.INFO)[-1] == "Nothing pending: 2 migrations are applied."
+    # Each thread says so after it gave back the lock, in whichever order they come.
+    assert lines(caplog, logging.INFO).count("Nothing pending: 2 migrations are applied.") == 1
     assert len([line for line in lines(caplog, logging.INFO) if line.startswith("Committed")]) == 1
 
 

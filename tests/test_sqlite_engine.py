@@ -25,7 +25,7 @@ from peewee import (
     UUIDField,
 )
 from places import NEWEST, Place
-from snapshot import HISTORY, snapshot
+from snapshot import HISTORY, OURS, snapshot
 
 from ormmigrate import Database, IntegrityCheckFailed, MigrationFailed, Migrator, UnsupportedOperation, reference
 from ormmigrate.dialects.sqlite.dialect import SqliteDialect
@@ -88,7 +88,7 @@ def values(database: Database, query: str) -> list[Any]:
 
 def all_of(database: Database) -> dict[str, Any]:
     """Schema to the letter, rows, and what the pragmas say."""
-    query = f"SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name <> '{HISTORY}' ORDER BY name"
+    query = f"SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name NOT IN {OURS} ORDER BY name"
     texts = values(database, query)
     return {"texts": texts, "all": snapshot(database, without=(HISTORY,))}
 

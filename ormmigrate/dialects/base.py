@@ -13,7 +13,7 @@ from ormmigrate.limits import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Any, ClassVar, Protocol
 
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
         def before_end(self) -> None:
             """It ends a transaction that may be open."""
 
+        def after_rollback(self) -> None:
+            """The server has rolled the transaction back by itself."""
+
         def around_definition(self, statement: str) -> AbstractContextManager[None]:
             """It is DDL, and commits."""
+
+        def around_unknown(self, statement: str) -> AbstractContextManager[None]:
+            """It may commit, and change whatever it likes."""
 
     class Undoing(Protocol):
         """What takes DDL statements back, by what their tables were before (`found`) and after (`made`)."""
@@ -43,6 +49,12 @@ if TYPE_CHECKING:
 
         def losses(self, statement: str, found: str, made: str | None) -> list[str]:
             """What would not come back, in words; without `made` it is what is there now that counts."""
+
+        def unseen(self, statement: str, found: str, made: str | None) -> list[str]:
+            """What its tables do not show, or not how to take back, in words."""
+
+        def filled(self, found: str, made: str | None) -> list[str]:
+            """The tables that were not there before, and hold rows now."""
 
         def restore(self, statement: str, found: str) -> None:
             """Bring the tables back to what they were. Can be done again where it was interrupted."""
@@ -277,6 +289,13 @@ class Dialect:
     def watched(self, database: Database, listener: Listener) -> AbstractContextManager[None]:
         """Tell `listener` ahead of each statement, where DDL cannot be rolled back."""
         return nullcontext()
+
+    def tables_without_rollback(self, database: Database) -> Collection[str]:
+        """Tables of an engine that knows no transactions."""
+        return ()
+
+    def settle_session(self, database: Database) -> None:
+        """Bring back what a statement outside of a transaction may have changed of the session."""
 
     def state_of(self, database: Database, statement: str) -> str:
         """What the tables that a DDL statement names are now, as a text that `undoing` can read."""

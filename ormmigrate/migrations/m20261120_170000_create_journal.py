@@ -37,4 +37,5 @@ class CreateJournal(BaseMigration):
                 "progress": TextField(null=True),
             },
         )
-        migrator.dialect.let_hold_any_text(migrator.database, "ormmigrate_journal", ("statement", "found", "made"))
+        long = ("statement", "found", "made", "reversal")
+        migrator.dialect.let_hold_any_text(migrator.database, "ormmigrate_journal", long)

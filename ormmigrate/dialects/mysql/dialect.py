@@ -15,7 +15,7 @@ from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from ormmigrate.dialects.base import ColumnFacts, Listener, Undoing
@@ -35,6 +35,9 @@ HOLDER = (
 
 class MySQLDialect(Dialect):
     name = "MySQL"
+    #: The name of the lock that the batch holds, and the database that it is for.
+    _lock = ""
+    _home = ""
     transactional_ddl = False
     doubles_percent = True
 
@@ -82,7 +85,7 @@ class MySQLDialect(Dialect):
         return {self.folded_column(row[0]): (row[1], row[2] == "YES", row[3] == "PRI") for row in rows}
 
     def let_hold_any_text(self, database: Database, table: str, long_columns: Sequence[str] = ()) -> None:
-        database.execute_sql(f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4")
+        database.execute_sql(f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4, ENGINE=InnoDB")
         for column in long_columns:
             # TEXT holds 64 KB, and what SHOW CREATE TABLE says of a few tables is more.
             database.execute_sql(f"ALTER TABLE `{table}` MODIFY `{column}` LONGTEXT")
@@ -90,14 +93,16 @@ class MySQLDialect(Dialect):
     @contextmanager
     def exclusive(self, database: Database, timeout_s: float) -> Iterator[None]:
         # No peewee transaction: DDL would commit it, and a savepoint in it then fails with 1305.
-        name = _lock_name(database)
-        if not database.execute_sql("SELECT GET_LOCK(%s, %s)", (name, timeout_s)).fetchone()[0]:
-            holder = database.execute_sql(HOLDER, (name,)).fetchone()
-            raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0])
+        name = self._lock = _lock_name(database)
+        self._home = database.execute_sql("SELECT DATABASE()").fetchone()[0]
         thread_id = database.execute_sql("SELECT CONNECTION_ID()").fetchone()[0]
         connection = database.connection()
         settings = database.execute_sql(SETTINGS).fetchone()
         try:
+            # Inside: Ctrl-C right behind it must not leave the lock.
+            if not database.execute_sql("SELECT GET_LOCK(%s, %s)", (name, timeout_s)).fetchone()[0]:
+                holder = database.execute_sql(HOLDER, (name,)).fetchone()
+                raise LockTimeout(timeout_s=timeout_s, holder=holder and holder[0])
             with held_open(database):
                 yield
         finally:
@@ -108,13 +113,32 @@ class MySQLDialect(Dialect):
             self._release(database, connection, name, thread_id)
 
     def holds_lock(self, database: Database) -> bool:
+        # By the name as it was: a migration may have said USE.
         query = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
-        return bool(database.execute_sql(query, (_lock_name(database),)).fetchone()[0])
+        return bool(database.execute_sql(query, (self._lock,)).fetchone()[0])
+
+    def is_reachable(self, database: Database) -> bool:
+        if database.is_closed():
+            return False
+        connection = database.connection()
+        try:
+            # Without an argument PyMySQL 1.1 connects again, and the lock is somebody else's then.
+            connection.ping(*([False] if hasattr(connection, "server_status") else []))
+        except Exception:  # noqa: BLE001 - drivers raise their own
+            return False
+        return True
 
     def watched(self, database: Database, listener: Listener) -> AbstractContextManager[None]:
         from ormmigrate.dialects.mysql.watched import watched
 
         return watched(database, listener, self.limits)
+
+    def tables_without_rollback(self, database: Database) -> Collection[str]:
+        query = (
+            "SELECT t.table_name FROM information_schema.tables AS t JOIN information_schema.engines AS e "
+            "ON e.engine = t.engine WHERE t.table_schema = DATABASE() AND e.transactions <> 'YES'"
+        )
+        return {name for (name,) in database.execute_sql(query).fetchall()}
 
     def state_of(self, database: Database, statement: str) -> str:
         from ormmigrate.dialects.mysql.undoing import state_text
@@ -150,8 +174,13 @@ class MySQLDialect(Dialect):
         if database.is_closed():
             return False
         status = getattr(database.connection(), "server_status", AUTOCOMMIT)
+        if not self.is_reachable(database):
+            return False
         if status & IN_TRANSACTION:
             end_quietly("ROLLBACK", database, "ROLLBACK")
+        if database.execute_sql("SELECT DATABASE()").fetchone()[0] != self._home:
+            end_quietly("Going home", database, f"USE `{self._home}`")
+        end_quietly("UNLOCK TABLES", database, "UNLOCK TABLES")
         if not status & AUTOCOMMIT:
             end_quietly("Switching autocommit on", database, "SET autocommit = 1")
         return bool(status & IN_TRANSACTION)

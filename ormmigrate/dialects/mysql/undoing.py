@@ -70,19 +70,39 @@ class MySQLUndoing:
         return sorted(name for name in last if not is_same({name: last[name]}, {name: now.get(name)}))
 
     def losses(self, statement: str, found: str, made: str | None) -> list[str]:
-        before, _ = _as_states(found)
-        after = self._now(statement, before) if made is None else _as_states(made)[0]
+        before, after = self._around(statement, found, made)
         lost = losses(before, after, statement)
+        if lost and made is None and is_same(before, after):
+            return [f"what this may have done: {statement}"]
+        return lost
+
+    def unseen(self, statement: str, found: str, made: str | None) -> list[str]:
+        before, after = self._around(statement, found, made)
         if is_same(before, after):
-            if lost:
-                return lost if made is not None else [f"what this may have done: {statement}"]
             is_shown = _is_shown(statement, after, may_have_run=made is None)
-            return [] if is_shown else [f"what this did, which no table shows: {statement}"]
+            return [] if is_shown else [f"no table shows what this did: {statement}"]
         try:
             way_back(before, after, statement)
         except NoWayBack as error:
             return [str(error)]
-        return lost
+        return []
+
+    def filled(self, found: str, made: str | None) -> list[str]:
+        before, after = _as_states(found)[0], _as_states(made)[0] if made is not None else {}
+        new = [name for name, one in after.items() if one is not None and before.get(name) is None and not one.is_view]
+        renamed = sum(after.get(name) is None for name, one in before.items() if one is not None)
+        if renamed or not new:
+            return []
+        there = read_state(self._database, new)
+        return [name for name in new if there.get(name) is not None and self._has_rows(name)]
+
+    def _has_rows(self, table: str) -> bool:
+        query = f"SELECT 1 FROM {quoted(self._database, table)} LIMIT 1".replace("%", "%%")
+        return self._database.execute_sql(query).fetchone() is not None
+
+    def _around(self, statement: str, found: str, made: str | None) -> tuple[State, State]:
+        before, _ = _as_states(found)
+        return before, self._now(statement, before) if made is None else _as_states(made)[0]
 
     def restore(self, statement: str, found: str) -> None:
         """Bring the tables back, a statement at a time, each worked out from what is there then.
@@ -114,7 +134,7 @@ class MySQLUndoing:
 
     def _refuse_rows(self, tables: Sequence[str]) -> None:
         for table in tables:
-            if self._database.execute_sql(f"SELECT 1 FROM {quoted(self._database, table)} LIMIT 1").fetchone():
+            if self._has_rows(table):
                 raise ConfigurationError(
                     f"The table {table}, which the batch had created, has rows by now, and is not dropped with them.",
                     "save its rows, empty it, and run python -m ormmigrate undo.",

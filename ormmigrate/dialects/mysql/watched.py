@@ -15,16 +15,59 @@ from ormmigrate.dialects import script
 from ormmigrate.errors import LockTimeout
 from ormmigrate.limits import Limits
 
-LOCK_WAIT_TIMEOUT = 1205
+LOCK_WAIT_TIMEOUT, DEADLOCK = 1205, 1213
 FIRST_PAUSE_S = 0.2
-WORDS_OF_KIND = 4  # CREATE OR REPLACE TEMPORARY
-#: Statements that commit by themselves, whatever comes of them (MariaDB: "SQL statements that cause an implicit
-#: commit"), and change something.
-DEFINES = frozenset(("ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "INSTALL", "UNINSTALL"))
-CHANGES_ROWS = frozenset(
-    ("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "DO", "IMPORT", "WITH", "EXECUTE", "HANDLER")
-)
+#: DDL: commits by itself, whatever comes of it.
+DEFINES = frozenset(("ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE"))
+CHANGES_ROWS = frozenset(("INSERT", "UPDATE", "DELETE", "REPLACE"))
+LOOKS = frozenset(("SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "SAVEPOINT", "RELEASE"))
+#: What ends a transaction, and what commits it on the way without changing a row.
 ENDS = frozenset(("BEGIN", "START", "COMMIT", "ROLLBACK"))
+COMMITS = frozenset(("OPTIMIZE", "CHECK", "REPAIR", "FLUSH", "UNLOCK"))
+#: What may do anything. A word that begins no statement is left to the server, which refuses it.
+DOES_ANYTHING = frozenset(
+    (
+        "ANALYZE",
+        "BEGIN",
+        "BINLOG",
+        "CALL",
+        "CASE",
+        "CHANGE",
+        "CLONE",
+        "DEALLOCATE",
+        "DO",
+        "EXECUTE",
+        "FOR",
+        "GET",
+        "GRANT",
+        "HANDLER",
+        "IF",
+        "IMPORT",
+        "INSTALL",
+        "KILL",
+        "LOAD",
+        "LOCK",
+        "LOOP",
+        "PREPARE",
+        "PURGE",
+        "REPEAT",
+        "RESET",
+        "REVOKE",
+        "SELECT",
+        "SET",
+        "SHUTDOWN",
+        "SIGNAL",
+        "STOP",
+        "TABLE",
+        "UNINSTALL",
+        "USE",
+        "VALUES",
+        "WHILE",
+        "WITH",
+        "XA",
+        "(",
+    )
+)
 # Who may be in the way of a table's lock: MariaDB does not tell who is, so those whose transactions are oldest.
 IN_THE_WAY = """
 SELECT CONCAT('connection ', p.id, ', user ', p.user, ', from ', p.host, ', in a transaction since ', t.trx_started,
@@ -56,12 +99,19 @@ class Watched:
 
     def __init__(self, connection: Any, database: Database, listener: Listener, limits: Limits) -> None:
         self.watched_connection = connection
-        self.tell = (database, listener, limits)
+        self._tell = (database, listener, limits)
+        self._listener = listener
 
     def cursor(self, *arguments: Any) -> WatchedCursor:
-        return WatchedCursor(self.watched_connection.cursor(*arguments), *self.tell)
+        return WatchedCursor(self.watched_connection.cursor(*arguments), *self._tell)
+
+    def query(self, statement: Any, *arguments: Any) -> Any:
+        with self._listener.around_unknown(str(statement)):
+            return self.watched_connection.query(statement, *arguments)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("commit", "rollback", "begin", "autocommit"):
+            self._listener.before_end()
         return getattr(self.watched_connection, name)
 
 
@@ -70,20 +120,32 @@ class WatchedCursor:
         self._cursor, self._database, self._listener, self._limits = cursor, database, listener, limits
 
     def execute(self, statement: str, params: Any = None) -> Any:
-        word = kind_of(statement)
-        if word in DEFINES:
+        kind = kind_of(statement)
+        if kind == "defines":
             text = str(self._cursor.mogrify(statement, params)) if hasattr(self._cursor, "mogrify") else statement
             with self._listener.around_definition(text):
                 return self._patiently(statement, params)
-        if word in CHANGES_ROWS:
+        if kind == "unknown":
+            with self._listener.around_unknown(statement):
+                return self._cursor.execute(statement, params)
+        if kind == "changes rows":
             self._listener.before_rows(statement)
-        elif word in ENDS:
+        elif kind == "ends":
             self._listener.before_end()
-        return self._cursor.execute(statement, params)
+        try:
+            return self._cursor.execute(statement, params)
+        except Exception as error:
+            if number_of(error) == DEADLOCK:
+                self._listener.after_rollback()
+            raise
 
     def executemany(self, statement: str, params: Any) -> Any:
         self._listener.before_rows(statement)
         return self._cursor.executemany(statement, params)
+
+    def callproc(self, name: str, *arguments: Any) -> Any:
+        with self._listener.around_unknown(f"CALL {name}"):
+            return self._cursor.callproc(name, *arguments)
 
     def _patiently(self, statement: str, params: Any) -> Any:
         """Wait for a lock only so long, for everybody who comes behind waits as well; and try again."""
@@ -96,7 +158,7 @@ class WatchedCursor:
                 try:
                     return self._cursor.execute(statement, params)
                 except Exception as error:
-                    if not error.args or error.args[0] != LOCK_WAIT_TIMEOUT:
+                    if number_of(error) != LOCK_WAIT_TIMEOUT:
                         raise
                     who = self._in_the_way()
                     if number + 1 == self._limits.ddl_tries:
@@ -118,10 +180,37 @@ class WatchedCursor:
 
 
 def kind_of(statement: str) -> str:
-    """The first word of a statement in capitals; of what touches only temporary tables, TEMPORARY."""
-    words = words_of(statement, WORDS_OF_KIND)
-    is_temporary = words[:1] != ["ALTER"] and "TEMPORARY" in words[1:]
-    return "TEMPORARY" if is_temporary else "".join(words[:1])
+    """What a statement may do: `looks`, `changes rows`, `defines`, `ends` a transaction, or `unknown`.
+
+    What is not known to be harmless is unknown: CALL, EXECUTE IMMEDIATE, SET STATEMENT ... FOR, IF ... END IF.
+    """
+    words = words_of(statement)
+    first, second, _, fourth = [*words, "", "", "", ""][:4]
+    # MariaDB and MySQL read different ones of these comments, each by its own number.
+    if statement.lstrip().startswith(("/*!", "/*M!")) or not first:
+        return "unknown" if first else "looks"
+    if first in ("CREATE", "DROP") and "TEMPORARY" in (second, fourth if second == "OR" else ""):
+        return "looks"
+    if first in DEFINES:
+        return "defines"
+    if first in CHANGES_ROWS:
+        return "changes rows"
+    if first in COMMITS or (first, second) == ("ANALYZE", "TABLE"):
+        return "ends"
+    if first in ENDS and (first, second) != ("BEGIN", "NOT"):
+        return "ends"
+    if first == "SET":
+        return "ends" if "AUTOCOMMIT" in words else "unknown" if "STATEMENT" in words or "SELECT" in words else "looks"
+    is_query = first in LOOKS or (first == "WITH" and not CHANGES_ROWS & set(words)) or first == "("
+    if (is_query and "INTO" not in words) or first not in DOES_ANYTHING:
+        return "looks"
+    return "unknown"
+
+
+def number_of(error: Exception) -> int | None:
+    """The server's number of a driver's error."""
+    number = error.args[0] if error.args else None
+    return number if isinstance(number, int) else None
 
 
 def words_of(statement: str, most: int | None = None) -> list[str]:

@@ -58,6 +58,8 @@ class PostgresqlDialect(Dialect):
     doubles_percent = True
     #: The server's process that has the lock of a batch in parts.
     _lock_holder: int | None = None
+    #: The search_path of such a batch.
+    _path: str | None = None
 
     def in_transaction(self, database: Database) -> bool:
         return self._status(database) not in (IDLE, UNKNOWN)
@@ -119,6 +121,7 @@ class PostgresqlDialect(Dialect):
     def exclusive_in_parts(self, database: Database, timeout_s: float) -> Iterator[None]:
         with locking.session_lock(database, timeout_s, self.schema) as process:
             self._lock_holder = process
+            (self._path,) = database.execute_sql("SELECT current_setting('search_path')").fetchone()
             with self._rolled_back_on_error(database):
                 self._begin(database)
                 self._make_schema(database)
@@ -145,6 +148,10 @@ class PostgresqlDialect(Dialect):
         with outside_peewee_transaction(database):
             yield
         self._begin(database)
+
+    def settle_session(self, database: Database) -> None:
+        if self._path is not None:
+            database.execute_sql("SELECT set_config('search_path', %s, false)", (self._path,))
 
     def holds_lock(self, database: Database) -> bool:
         # The lock of a transaction is gone where the transaction is; that of a session, where the process is.

@@ -32,6 +32,11 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND (l.classid::bigint << 32 | l.objid::bigint) = %s
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+# Unlocking what is not held would be a warning in the server's log.
+HELD = (
+    "locktype = 'advisory' AND objsubid = 1 AND granted AND pid = pg_backend_pid() "
+    "AND (classid::bigint << 32 | objid::bigint) = {}"
+)
 # Killing the client leaves its statement running, with the lock, until the server looks; it can only on Unix, from 14.
 CAN_LOOK = (
     "current_setting('client_connection_check_interval', true) IS NOT NULL AND version() !~* 'mingw|visual|windows'"
@@ -83,10 +88,11 @@ def session_lock(database: Database, timeout_s: float, schema: str | None) -> It
         )
     _, current, can_look = database.execute_sql(SETTINGS).fetchone()
     key = lock_key(schema or current)
-    _poll(database, key, timeout_s, schema)
     connection = database.connection()
     (path_before,) = database.execute_sql("SELECT current_setting('search_path')").fetchone()
     try:
+        # Inside: Ctrl-C right behind it must not leave the lock.
+        _poll(database, key, timeout_s, schema)
         if schema is not None:
             database.execute_sql("SELECT set_config('search_path', %s, false)", (path(database, schema),))
         if can_look:
@@ -100,7 +106,8 @@ def session_lock(database: Database, timeout_s: float, schema: str | None) -> It
             if schema is not None:
                 set_path = "SELECT set_config('search_path', %s, false)"
                 end_quietly("Resetting the session", database, set_path, (path_before,))
-            end_quietly("Giving the lock back", database, f"SELECT pg_advisory_unlock({key})")
+            unlock = f"SELECT pg_advisory_unlock({key}) FROM pg_locks WHERE {HELD.format(key)} LIMIT 1"
+            end_quietly("Giving the lock back", database, unlock)
 
 
 def _poll(database: Database, key: int, timeout_s: float, schema: str | None) -> None:
