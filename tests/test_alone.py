@@ -12,7 +12,7 @@ from peewee import SQL, AutoField, CharField, IntegerField, TextField
 from places import FILE, PG, Place, place_of
 from snapshot import HISTORY, snapshot
 
-from ormmigrate import ConfigurationError, Database, MigrationFailed, Migrator, UnfinishedMigration
+from ormmigrate import ConfigurationError, Database, MigrationFailed, Migrator, Registry, UnfinishedMigration
 from ormmigrate.connection import inner
 
 OURS = (HISTORY, "ormmigrate_journal")
@@ -286,3 +286,71 @@ def test_another_text_than_the_interrupted_one_does_not_go_on(place: Place):
     edited = Database(database.obj, migrations=[CREATE, alone(second)], environment="test")
     with pytest.raises(UnfinishedMigration, match="was another when it ran"):
         edited.register_models([])
+
+
+def test_an_adopted_table_stays_adopted_when_the_migration_goes_on(place: Place):
+    def adopts(m: Migrator) -> None:
+        m.create_table("precious", {"id": AutoField(), "name": TextField()})
+        m.sql("SELECT * FROM later")
+
+    database = started(place, [CREATE, alone(adopts)])
+    columns = {"id": AutoField(), "name": TextField()}
+    theirs = Registry([migration("20230101_000000_make", lambda m: m.create_table("precious", columns))], name="theirs")
+    Database(database.obj, migrations=theirs, environment="test").register_models([])
+    database.execute_sql("INSERT INTO precious (name) VALUES ('a row of the user')")
+    with pytest.raises(MigrationFailed):
+        database.register_models([])
+    database.execute_sql("CREATE TABLE later (id INTEGER)")
+    assert database.register_models([]).applied == ("20240103_000000_alone",)
+    row = next(row for row in database.migrations.history() if row.id == "20240103_000000_alone")
+    assert row.details["adopted"] == ["precious"]
+
+
+class Died(BaseException):
+    """A process that ends; nothing may handle it."""
+
+
+@pytest.mark.parametrize("size", [10, 100])
+def test_a_process_may_die_at_every_statement_of_a_backfill(shared_place: Place, size: int):
+    def up(m: Migrator) -> None:
+        m.backfill("owner", {"n": SQL("n + 1")}, batch_size=size)
+
+    first = started(shared_place, [CREATE])
+    (total,) = first.execute_sql("SELECT SUM(n) FROM owner").fetchone()
+    is_over = False
+    for number in range(1, 200):
+        migrations = [CREATE, alone(up, f"2025{1 + number // 28:02}{1 + number % 28:02}_000000_alone")]
+        database = shared_place.database(migrations, environment="development")
+        is_over = not dies(database, number)
+        again = shared_place.database(migrations, environment="development")
+        again.register_models([])
+        again.execute_sql(f"DELETE FROM {HISTORY} WHERE batch > 1")
+        again.close()
+        (now,) = first.execute_sql("SELECT SUM(n) FROM owner").fetchone()
+        assert now - total == ROWS, f"died at {number}"
+        total = now
+        if is_over:
+            break
+    assert is_over
+
+
+def dies(database: Database, number: int) -> bool:
+    """A start that dies ahead of one of its statements; whether it did."""
+    target = inner(database)
+    real, sent = target.execute_sql, [0]
+
+    def execute_sql(sql: str, params: Any = None) -> Any:
+        sent[0] += 1
+        if sent[0] >= number:
+            raise Died
+        return real(sql, params)
+
+    target.execute_sql = execute_sql  # what a process sends before it ends
+    try:
+        database.register_models([])
+    except Died:
+        return True
+    finally:
+        del target.execute_sql
+        target.close()  # what was not committed is gone
+    return False
