@@ -34,7 +34,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mysql_place: Place)
 
 def failing(project: Project, text: str) -> None:
     project.write("migrations", (project.root / project.package / "migrations.py").read_text() + text)
-    assert project.run("up").exit_code == 2
+    result = project.run("up")
+    assert result.exit_code == 2
+    assert "could not be taken back" in result.stderr or "It runs outside of a transaction" in result.stderr, (
+        result.stderr
+    )
 
 
 def test_status_and_up_say_how_an_interrupted_migration_stands(project: Project) -> None:
