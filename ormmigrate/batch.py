@@ -254,6 +254,8 @@ class Batch:
         rows: Sequence[AppliedMigration],
         done: Sequence[Entry] = (),
         interrupted: Entry | None = None,
+        *,
+        alone: bool | None = None,
     ) -> Step:
         """How a migration will run, and go on behind what is `done`. What cannot is refused here, before anything."""
         adopted: Sequence[str] = ()
@@ -263,10 +265,11 @@ class Batch:
             adopted = row.details.get("adopted", ())
             if not migration.writes_down:
                 reverses = reverse_of(self.database, self.dialect, migration)
-        is_kept = not (migration.transactional and self.dialect.transactional_ddl)
+        # One that goes on does so as it was begun, whatever it says by now.
+        alone = not migration.transactional if alone is None else alone
+        is_kept = alone or not self.dialect.transactional_ddl
         keeping = Journal()
         if is_kept:
-            alone = not migration.transactional
             keeping = KeptJournal(
                 self.database, self.dialect, migration.key, direction, alone=alone, done=done, interrupted=interrupted
             )
@@ -276,26 +279,28 @@ class Batch:
             self._operation_of(migration),
             # Only a derived down() leaves what was adopted: one that is written says what it means.
             keep=adopted if reverses is not None else (),
-            guard=self._guard(migration),
-            on_adopted=self._adoption_of(direction, migration, is_kept),
+            guard=self._guard(alone),
+            on_adopted=self._adoption_of(direction, migration, is_kept, alone),
             on_progress=lambda *facts: self._tell(RowsFilled(migration.label, *facts)),
             journal=keeping,
         )
         if direction == "up" and (done or interrupted):
             # What it had adopted before it was interrupted is still not its own.
             migrator.adopted += next(row.details.get("adopted", ()) for row in rows if row.key == migration.key)
-        return Step(direction, migration, migrator, is_kept, reverses)
+        return Step(direction, migration, migrator, is_kept, alone, reverses)
 
-    def _adoption_of(self, direction: str, migration: BaseMigration, is_kept: bool) -> Callable[[list[str]], None]:
+    def _adoption_of(
+        self, direction: str, migration: BaseMigration, is_kept: bool, alone: bool
+    ) -> Callable[[list[str]], None]:
         """Note an adopted table at once where a kill would leave it adopted: a later down() must not drop it."""
         if not is_kept:
             return lambda _: None
-        kept = {"kept": direction, "alone": not migration.transactional}
+        kept = {"kept": direction, "alone": alone}
         return lambda adopted: history.update(self.database, migration.key, {"details": {**kept, "adopted": adopted}})
 
-    def _guard(self, migration: BaseMigration) -> Callable[[], None]:
+    def _guard(self, alone: bool) -> Callable[[], None]:
         connection = self.database.connection()
-        in_transaction = migration.transactional
+        in_transaction = not alone
         return lambda: ensure_still_held(self.dialect, self.database, connection, in_transaction=in_transaction)
 
     def _operation_of(self, migration: BaseMigration) -> Callable[[Operation, Outcome, tuple[str, ...], float], None]:

@@ -149,7 +149,8 @@ class Continuation:
                 batch.books.finish()
             return
         done, begun = recovery.take_back_interrupted(row)
-        step = batch.step(row.details["kept"], recovery.migration(row.key), recovery.rows, done, begun)
+        migration, alone = recovery.migration(row.key), bool(row.details.get("alone"))
+        step = batch.step(row.details["kept"], migration, recovery.rows, done, begun, alone=alone)
         batch.run_step(step, row.batch, is_begun=True)
         batch.books.finish()
 

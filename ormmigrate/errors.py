@@ -13,10 +13,12 @@ MigrationError
 │   ├── DatabaseAhead
 │   ├── OutOfOrder
 │   └── UnfinishedMigration   interrupted, outside of a transaction
+│       └── InterruptedMigration   or running at this moment
 ├── MigrationFailed           a migration raised; what was undone
 ├── IrreversibleMigration     no way back, found before anything was touched
 ├── IntegrityCheckFailed      rows that the batch would have left broken
 ├── LockTimeout               somebody else holds the lock
+│   └── TableInUse            or uses a table all the time
 ├── UnsupportedOperation      this database cannot do it, or not without loss
 ├── BackupError
 └── ConfigurationError        settings, URLs, files, the way it was called
@@ -348,26 +350,40 @@ class IntegrityCheckFailed(MigrationError):
 
 
 class LockTimeout(MigrationError):
-    """Another batch, or somebody who uses the tables, did not end in time.
+    """Another batch, or another writer, did not end in time; nothing was touched.
 
     Attributes: timeout_s; holder (who has the lock, where the database tells).
     """
 
-    def __init__(self, *, timeout_s: float, holder: str | None = None, tries: int | None = None) -> None:
-        """`tries` is given where it is a table's lock that was not had, so often."""
+    def __init__(self, *, timeout_s: float, holder: str | None = None) -> None:
         self.timeout_s, self.holder = timeout_s, holder
         who = f" It is held by {holder}." if holder else ""
-        if tries is not None:
-            super().__init__(
-                f"A lock on the table could not be had in {tries} tries of {timeout_s:g} s.{who}",
-                "end what uses the table for so long, and start again; or be more patient: "
-                "Database(..., limits=Limits(ddl_lock_timeout_s=10)), which keeps others waiting as long.",
-            )
-            return
         super().__init__(
             f"The migration lock could not be had within {timeout_s:g} s.{who}",
             "wait for the other process to finish, or end it, and start again; the lock goes with its "
             "process. Where batches take long: Database(..., lock_timeout_s=600).",
+        )
+
+
+class TableInUse(LockTimeout):
+    """Somebody used a table all the time that a statement waited for it.
+
+    Attributes: timeout_s (of each try); tries; holder (who, where the database tells); suspects (else, who has a
+    transaction open in this database).
+    """
+
+    def __init__(
+        self, *, timeout_s: float, tries: int, holder: str | None = None, suspects: Sequence[str] = ()
+    ) -> None:
+        self.timeout_s, self.tries, self.holder, self.suspects = timeout_s, tries, holder, tuple(suspects)
+        who = f" It is held by {holder}." if holder else ""
+        if suspects:
+            who = f" The server does not tell who uses it. Transactions are open here:\n{bulleted(suspects)}"
+        MigrationError.__init__(
+            self,
+            f"A lock on the table could not be had in {tries} tries of {timeout_s:g} s.{who}",
+            "end what uses the table for so long, and start again; or be more patient: "
+            "Database(..., limits=Limits(ddl_lock_timeout_s=10)), which keeps others waiting as long.",
         )
 
 

@@ -82,10 +82,8 @@ def with_committed(outcome: str, committed: Sequence[str]) -> str:
     """The outcome of a batch that is not one transaction; `committed` are the migrations that stay."""
     if not committed:
         return outcome
-    what = outcome.replace("Everything", "Everything since").replace(
-        "the database is as it was.", "nothing of it is left."
-    )
-    return f"Applied before it, and kept: {', '.join(committed)}. {what}"
+    since = {ROLLED_BACK: "What came behind was rolled back.", TAKEN_BACK: "What came behind was taken back."}
+    return f"Applied before it, and kept: {', '.join(committed)}. {since.get(outcome, outcome)}"
 
 
 def commit_lost(lost: Exception) -> MigrationError:

@@ -6,7 +6,7 @@ From the journal and the history alone, so that it does not matter which process
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,16 @@ from peewee import Database
 from ormmigrate import journal
 from ormmigrate.checksum import fingerprint_of
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.errors import ConfigurationError, MigrationError, UnfinishedMigration
+from ormmigrate.errors import (
+    ConfigurationError,
+    HistoryError,
+    InterruptedMigration,
+    IrreversibleMigration,
+    MigrationError,
+    UnfinishedMigration,
+)
 from ormmigrate.journal import BEGUN, BY_TEXT, DONE, OPERATION, QUERY, STATEMENT, UNDOING, UNDONE, Entry
+from ormmigrate.migration import DONE as FINISHED
 from ormmigrate.migration import RUNNING, BaseMigration
 from ormmigrate.operations import Operation
 from ormmigrate.plan import AppliedMigration
@@ -25,10 +33,11 @@ from ormmigrate.registry import Registries
 
 if TYPE_CHECKING:
     from ormmigrate.dialects.base import Undoing
+    from ormmigrate.status import Status
 
 Key = tuple[str, str]
-NOTHING = "[{}, {}]"
-RUN_ALONE_AS_WRITTEN = ("run the SQL: CREATE", "run the SQL: DROP", "run the SQL: ALTER")
+#: SQL that is run outside of a transaction, and may be run again.
+MAY_RUN_AGAIN = ("VACUUM", "ANALYZE", "REINDEX", "PRAGMA", "SET")
 
 
 @dataclass
@@ -124,7 +133,7 @@ class InterruptedBatch:
         return []  # as where a procedure is made, and its reverse is given
 
     def _losses_of(self, statement: Entry) -> list[str]:
-        found = self._undoing.losses(statement.statement, statement.found or NOTHING, statement.made)
+        found = self._undoing.losses(statement.statement, statement.found, statement.made)
         return [f"{statement.label}: what cannot come back: {text}" for text in found]
 
     def _unseen_in(self, part: Part) -> list[str]:
@@ -132,7 +141,7 @@ class InterruptedBatch:
         return [
             f"{statement.label}: {text}"
             for statement in part.open_statements
-            for text in self._undoing.unseen(statement.statement, statement.found or NOTHING, statement.made)
+            for text in self._undoing.unseen(statement.statement, statement.found, statement.made)
         ]
 
     def _without_reverse(self, entry: Entry) -> list[str]:
@@ -170,7 +179,7 @@ class InterruptedBatch:
 
     def _filled(self) -> list[str]:
         statements = [entry for entry in self.entries if entry.kind == STATEMENT and entry.state == DONE]
-        return [name for entry in statements for name in self._undoing.filled(entry.found or NOTHING, entry.made)]
+        return [name for entry in statements for name in self._undoing.filled(entry.found, entry.made)]
 
     # -- the way on --------------------------------------------------------------------------
 
@@ -191,6 +200,8 @@ class InterruptedBatch:
             return ["it sends queries of its own between its operations"]
         try:
             operations = self._operations_of(row.key, row.details.get("kept", "up"))
+        except IrreversibleMigration as error:
+            return [f"which operations it has cannot be known without running it: {error.operation}"]
         except MigrationError as error:
             return [error.problem]
         done = [part.entry for part in parts if part.entry is not None and part.entry.state == DONE]
@@ -207,8 +218,8 @@ class InterruptedBatch:
             return [f"a part of this was committed: {entry.description}"]
         if entry.progress:
             return self._changed_text(entry)
-        if entry.progress is not None and entry.description.startswith(RUN_ALONE_AS_WRITTEN):
-            # Of its own operations the engine knows what an interruption leaves, and VACUUM may be run again.
+        if entry.progress is not None and entry.statement and not entry.statement.upper().startswith(MAY_RUN_AGAIN):
+            # Of other operations the engine knows what an interruption leaves.
             return [f"this may have run or not: {entry.description}"]
         lost = [text for statement in begun.open_statements for text in self._losses_of(statement)]
         return lost + self._unseen_in(begun)
@@ -261,6 +272,26 @@ class InterruptedBatch:
             obstacles=obstacles,
             can_resume=row is not None and not self.hindrances(row),
         )
+
+
+def with_obstacles(
+    status: Status, database: Database, dialect: Dialect, registries: Registries, rows: Sequence[AppliedMigration]
+) -> Status:
+    """The status with what stands in the way of an interrupted batch, where something does. Read-only."""
+    kept = [row for row in rows if row.state != FINISHED and row.details.get("kept")]
+    if not kept or dialect.is_migrating(database):
+        return status
+    batch = InterruptedBatch(database, dialect, registries, kept, journal.read(database, dialect))
+    row = batch.interrupted()
+    obstacles = batch.obstacles() if not batch.is_alone else batch.hindrances(row) if row is not None else []
+    if not obstacles:
+        return status
+    told = batch.unfinished(obstacles)
+
+    def said(errors: Sequence[HistoryError]) -> tuple[HistoryError, ...]:
+        return tuple(told if isinstance(error, InterruptedMigration) else error for error in errors)
+
+    return replace(status, errors=said(status.errors), forbidden=said(status.forbidden))
 
 
 def _in_words(part: Part) -> str:

@@ -36,7 +36,7 @@ class Entry:
         position: the operation's place in its migration, from 0; of a statement, that of its operation.
         kind, state: see above.
         description: the operation, in words; of a query, its statement.
-        statement: the DDL statement.
+        statement: the DDL statement; of an operation, its SQL if it is one.
         found, made: what the tables that it names were before and after it, as the dialect keeps that.
         changes_rows: whether the operation changed rows that were there before it.
         reversal: what takes the operation back: `text:` and a script, `code:` where the migration's own says it,

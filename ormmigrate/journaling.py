@@ -167,15 +167,16 @@ class KeptJournal(Journal):
             if found is None and history.state_of(self._database, self._key) != RUNNING:
                 return None
             begun = found and found[0]
-        row = {"description": operation.describe(), "reversal": _reversal_of(operation)}
+        text = operation.text if isinstance(operation, Sql) else ""
+        row = {"description": operation.describe(), "statement": text, "reversal": _reversal_of(operation)}
         # That it may commit in parts is known by this, however far it comes.
         progress = {"progress": ""} if in_parts else {}
         if begun is None:
             return self._insert(OPERATION, BEGUN, position, **row, **progress)
-        if interrupted is not None and interrupted.progress is not None:
+        if interrupted is not None and interrupted.progress:
             _refuse_another(interrupted, operation)
         elif interrupted is not None:
-            # Nothing is left of it, so that it may have been corrected.
+            # Nothing is left of it, or what the engine knows to clear away: it may have been corrected.
             journal.update(self._database, begun, {**row, **progress})
         return begun
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from ormmigrate import history, journal
 from ormmigrate.errors import UnsupportedOperation
-from ormmigrate.interrupted import NOTHING, InterruptedBatch, Part
+from ormmigrate.interrupted import InterruptedBatch, Part
 from ormmigrate.journal import BEGUN, BY_TEXT, DONE, UNDOING, UNDONE, Entry
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import DONE as FINISHED
@@ -45,7 +45,7 @@ class Recovery(InterruptedBatch):
     def _restore(self, part: Part) -> None:
         for statement in part.open_statements:
             journal.update(self._database, statement.seq, {"state": UNDOING})
-            self._undoing.restore(statement.statement, statement.found or NOTHING)
+            self._undoing.restore(statement.statement, statement.found)
             journal.update(self._database, statement.seq, {"state": UNDONE})
 
     def _has_reverse(self, part: Part, entry: Entry) -> bool:

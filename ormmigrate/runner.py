@@ -231,7 +231,15 @@ class Runner:
         """Everything that the history says: what is applied, what is pending, what is wrong. Read-only."""
         from ormmigrate.status import status_of
 
-        return status_of(self.registries, self.history(), self.environment)
+        rows, _ = self._look()
+        found = status_of(self.registries, rows, self.environment)
+        if not any(row.details.get("kept") for row in rows):
+            return found
+        from ormmigrate.interrupted import with_obstacles
+
+        database, dialect = self._target()
+        with connected(database, dialect):
+            return with_obstacles(found, database, dialect, self.registries, rows)
 
     def history(self) -> list[AppliedMigration]:
         """The rows of the history, in the order in which they were applied. Read-only."""

@@ -21,18 +21,15 @@ class Step:
 
     Attributes:
         is_kept: whether the journal is kept for it, because it may not be rolled back.
+        is_alone: whether it runs outside of the batch's transaction.
     """
 
     direction: str
     migration: BaseMigration
     migrator: LiveMigrator
     is_kept: bool
+    is_alone: bool
     reverses: list[Operation] | None = None
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether it runs outside of the batch's transaction."""
-        return not self.migration.transactional
 
     def run(self) -> None:
         migration, migrator = self.migration, self.migrator

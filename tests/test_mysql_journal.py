@@ -377,3 +377,27 @@ def test_the_settling_of_an_interrupted_down_forgets_what_had_been_taken_back(my
             database.migrations.down(to=CREATE.id)
         database.migrations.settle(broken_down.id, "applied")
         assert [row.id for row in database.migrations.history() if row.registry == "app"] == [CREATE.id, one.id]
+
+
+def test_a_history_from_before_the_journal_is_upgraded(mysql_place: Place):
+    database = started(mysql_place)
+    database.execute_sql("DROP TABLE ormmigrate_journal")
+    database.execute_sql(f"DELETE FROM {HISTORY} WHERE migration = '20261120_170000_create_journal'")
+    with at(mysql_place, [CREATE, ALTER]) as later:
+        assert [row.registry for row in later.migrations.history()] == ["ormmigrate", "app"]
+        assert later.register_models([]).applied == (ALTER.id,)
+        assert not later.register_models([])
+    assert is_forgotten(database)
+
+
+def test_a_migration_that_was_interrupted_before_there_was_a_journal_is_settled_by_hand(mysql_place: Place):
+    database = started(mysql_place)
+    database.execute_sql("DROP TABLE ormmigrate_journal")
+    database.execute_sql(f"DELETE FROM {HISTORY} WHERE migration = '20261120_170000_create_journal'")
+    database.execute_sql(f"UPDATE {HISTORY} SET state = 'running' WHERE registry = 'app'")
+    with at(mysql_place, [CREATE, ALTER]) as later:
+        with pytest.raises(UnfinishedMigration) as refused:
+            later.register_models([])
+        assert refused.value.effects is None
+        later.migrations.settle(CREATE.id, "applied")
+        assert later.register_models([]).applied == (ALTER.id,)

@@ -78,8 +78,9 @@ def _say_migration(output: Output, migration: MigrationStatus) -> None:
 
 
 def _totals(found: Status) -> list[str | tuple[str, str]]:
-    applied, pending = len(found.applied), len(found.pending)
-    totals = f"{applied:,} applied, {pending:,} pending"
+    interrupted = sum(migration.state == "running" for migration in found.migrations)
+    applied, pending = len(found.applied) - interrupted, len(found.pending)
+    totals = f"{applied:,} applied, {pending:,} pending" + (f", {interrupted:,} interrupted" if interrupted else "")
     if found.errors:
         return [(f"{totals}, {counted(len(found.errors), 'thing')} to look at.", BAD)]
     if not pending:

@@ -41,22 +41,19 @@ if TYPE_CHECKING:
     class Undoing(Protocol):
         """What takes DDL statements back, by what their tables were before (`found`) and after (`made`)."""
 
-        def is_same(self, one: str, other: str) -> bool:
-            """Whether two states are the same."""
-
         def changed_since(self, states: Sequence[str]) -> list[str]:
             """The tables that are not what those states, oldest first, say that they were in the end."""
 
-        def losses(self, statement: str, found: str, made: str | None) -> list[str]:
+        def losses(self, statement: str, found: str | None, made: str | None) -> list[str]:
             """What would not come back, in words; without `made` it is what is there now that counts."""
 
-        def unseen(self, statement: str, found: str, made: str | None) -> list[str]:
+        def unseen(self, statement: str, found: str | None, made: str | None) -> list[str]:
             """What its tables do not show, or not how to take back, in words."""
 
-        def filled(self, found: str, made: str | None) -> list[str]:
+        def filled(self, found: str | None, made: str | None) -> list[str]:
             """The tables that were not there before, and hold rows now."""
 
-        def restore(self, statement: str, found: str) -> None:
+        def restore(self, statement: str, found: str | None) -> None:
             """Bring the tables back to what they were. Can be done again where it was interrupted."""
 
     #: (type as the database spells it, whether NULL is allowed, whether it is in the primary key)
@@ -226,6 +223,8 @@ class Dialect:
         try:
             yield
         except Exception as error:
+            if not self.is_reachable(database):
+                raise  # the connection is lost, and the server rolls back what it had
             if not self.is_rolled_back_by(error) and not self._ends(database, f"ROLLBACK TO SAVEPOINT {STEP}"):
                 raise TransactionEnded(error) from error
             raise
@@ -255,6 +254,10 @@ class Dialect:
     def holds_lock(self, database: Database) -> bool:
         """Whether a lock that is not part of a transaction is still this connection's; asks the server."""
         return True
+
+    def is_migrating(self, database: Database) -> bool:
+        """Whether somebody has the migration lock at this moment, as far as that can be told."""
+        return False
 
     @contextmanager
     def transaction(self, database: Database) -> Iterator[None]:

@@ -112,6 +112,9 @@ class MySQLDialect(Dialect):
                 end_quietly("Restoring the session", database, restore, settings)
             self._release(database, connection, name, thread_id)
 
+    def is_migrating(self, database: Database) -> bool:
+        return database.execute_sql("SELECT IS_USED_LOCK(%s)", (_lock_name(database),)).fetchone()[0] is not None
+
     def holds_lock(self, database: Database) -> bool:
         # By the name as it was: a migration may have said USE.
         query = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"

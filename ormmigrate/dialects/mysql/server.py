@@ -52,11 +52,6 @@ class Server:
         return self.is_mariadb
 
     @property
-    def keeps_checks_in_columns(self) -> bool:
-        """Whether a CHECK that was written in a column stays there; MySQL makes it one of the table's."""
-        return self.is_mariadb
-
-    @property
     def indexes_long_uniques(self) -> bool:
         """Whether a unique index holds all of a long column: MariaDB makes it of hashes."""
         return self.is_mariadb

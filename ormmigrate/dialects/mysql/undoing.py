@@ -54,9 +54,6 @@ class MySQLUndoing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def is_same(self, one: str, other: str) -> bool:
-        return all(map(is_same, _as_states(one), _as_states(other)))
-
     def changed_since(self, states: Sequence[str]) -> list[str]:
         with plain_session(self._database):
             return self._changed_since(states)
@@ -69,14 +66,14 @@ class MySQLUndoing:
         now = read_state(self._database, set(last))
         return sorted(name for name in last if not is_same({name: last[name]}, {name: now.get(name)}))
 
-    def losses(self, statement: str, found: str, made: str | None) -> list[str]:
+    def losses(self, statement: str, found: str | None, made: str | None) -> list[str]:
         before, after = self._around(statement, found, made)
         lost = losses(before, after, statement)
         if lost and made is None and is_same(before, after):
             return [f"what this may have done: {statement}"]
         return lost
 
-    def unseen(self, statement: str, found: str, made: str | None) -> list[str]:
+    def unseen(self, statement: str, found: str | None, made: str | None) -> list[str]:
         before, after = self._around(statement, found, made)
         if is_same(before, after):
             is_shown = _is_shown(statement, after, may_have_run=made is None)
@@ -87,7 +84,7 @@ class MySQLUndoing:
             return [str(error)]
         return []
 
-    def filled(self, found: str, made: str | None) -> list[str]:
+    def filled(self, found: str | None, made: str | None) -> list[str]:
         before, after = _as_states(found)[0], _as_states(made)[0] if made is not None else {}
         new = [name for name, one in after.items() if one is not None and before.get(name) is None and not one.is_view]
         renamed = sum(after.get(name) is None for name, one in before.items() if one is not None)
@@ -100,11 +97,11 @@ class MySQLUndoing:
         query = f"SELECT 1 FROM {quoted(self._database, table)} LIMIT 1".replace("%", "%%")
         return self._database.execute_sql(query).fetchone() is not None
 
-    def _around(self, statement: str, found: str, made: str | None) -> tuple[State, State]:
+    def _around(self, statement: str, found: str | None, made: str | None) -> tuple[State, State]:
         before, _ = _as_states(found)
         return before, self._now(statement, before) if made is None else _as_states(made)[0]
 
-    def restore(self, statement: str, found: str) -> None:
+    def restore(self, statement: str, found: str | None) -> None:
         """Bring the tables back, a statement at a time, each worked out from what is there then.
 
         Raises:
@@ -163,7 +160,10 @@ def _as_json(state: State) -> dict[str, Any]:
     }
 
 
-def _as_states(text: str) -> tuple[State, State]:
+def _as_states(text: str | None) -> tuple[State, State]:
     """The tables that a statement named, and those that refer to them."""
-    tables, children = ({name: parts and Relation(*parts) for name, parts in part.items()} for part in json.loads(text))
+    tables, children = (
+        {name: parts and Relation(*parts) for name, parts in part.items()}
+        for part in (json.loads(text) if text else ({}, {}))
+    )
     return tables, children

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from peewee import Database
 
 from ormmigrate.connection import internals
 from ormmigrate.dialects import script
-from ormmigrate.errors import LockTimeout
+from ormmigrate.errors import TableInUse
 from ormmigrate.limits import Limits
+
+logger = logging.getLogger("ormmigrate")
 
 LOCK_WAIT_TIMEOUT, DEADLOCK = 1205, 1213
 FIRST_PAUSE_S = 0.2
@@ -54,7 +57,6 @@ DOES_ANYTHING = frozenset(
         "RESET",
         "REVOKE",
         "SELECT",
-        "SET",
         "SHUTDOWN",
         "SIGNAL",
         "STOP",
@@ -68,12 +70,25 @@ DOES_ANYTHING = frozenset(
         "(",
     )
 )
-# Who may be in the way of a table's lock: MariaDB does not tell who is, so those whose transactions are oldest.
-IN_THE_WAY = """
-SELECT CONCAT('connection ', p.id, ', user ', p.user, ', from ', p.host, ', in a transaction since ', t.trx_started,
+# Who is in the way of a table's lock is told by a plugin of MariaDB, and by MySQL's performance_schema, if they are on.
+HOLDERS = (
+    """
+SELECT DISTINCT CONCAT('connection ', p.id, ', user ', p.user, ', from ', p.host)
+FROM information_schema.metadata_lock_info AS l JOIN information_schema.processlist AS p ON p.id = l.thread_id
+WHERE l.table_schema = DATABASE() AND INSTR(%s, l.table_name) > 0 AND p.id <> CONNECTION_ID()
+""",
+    """
+SELECT DISTINCT CONCAT('connection ', t.processlist_id, ', user ', t.processlist_user, ', from ', t.processlist_host)
+FROM performance_schema.metadata_locks AS l JOIN performance_schema.threads AS t ON t.thread_id = l.owner_thread_id
+WHERE l.object_schema = DATABASE() AND l.lock_status = 'GRANTED' AND INSTR(%s, l.object_name) > 0
+    AND t.processlist_id <> CONNECTION_ID()
+""",
+)
+SUSPECTS = """
+SELECT CONCAT('connection ', p.id, ', user ', p.user, ', from ', p.host, ', since ', t.trx_started,
     COALESCE(CONCAT(': ', LEFT(p.info, 80)), ''))
 FROM information_schema.innodb_trx AS t JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id
-WHERE p.id <> CONNECTION_ID() AND p.db = DATABASE() ORDER BY t.trx_started LIMIT 3
+WHERE p.id <> CONNECTION_ID() AND p.db = DATABASE() ORDER BY t.trx_started
 """
 
 if TYPE_CHECKING:
@@ -160,17 +175,29 @@ class WatchedCursor:
                 except Exception as error:
                     if number_of(error) != LOCK_WAIT_TIMEOUT:
                         raise
-                    who = self._in_the_way()
+                    holder, suspects = self._in_the_way(statement)
                     if number + 1 == self._limits.ddl_tries:
-                        raise LockTimeout(timeout_s=wait_s, tries=number + 1, holder=who) from error
+                        raise TableInUse(
+                            timeout_s=wait_s, tries=number + 1, holder=holder, suspects=suspects
+                        ) from error
                 time.sleep(FIRST_PAUSE_S * 2**number * random.uniform(0.5, 1.5))
         finally:
             if self._database.is_connection_usable():
                 self._cursor.execute(f"SET SESSION lock_wait_timeout = {int(before)}")
 
-    def _in_the_way(self) -> str | None:
-        self._cursor.execute(IN_THE_WAY)
-        return "; or ".join(row[0] for row in self._cursor.fetchall()) or None
+    def _in_the_way(self, statement: str) -> tuple[str | None, list[str]]:
+        """Who uses the tables of a statement, where the server tells; otherwise who has a transaction open here."""
+        for query in HOLDERS:
+            try:
+                self._cursor.execute(query, (statement,))
+            except Exception as error:  # noqa: BLE001 - drivers raise their own
+                logger.debug("Who is in the way is not told here: %s", error)
+                continue
+            found = [row[0] for row in self._cursor.fetchall()]
+            if found:
+                return "; and by ".join(found), []
+        self._cursor.execute(SUSPECTS)
+        return None, [row[0] for row in self._cursor.fetchall()]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)

@@ -98,7 +98,9 @@ class PostgresqlDialect(Dialect):
         # -1 where nobody has counted yet.
         query = "SELECT reltuples FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)"
         row = database.execute_sql(query, ('"' + table.replace('"', '""') + '"',)).fetchone()
-        return int(max(0, row[0])) if row else 0
+        if row is None or row[0] < 0:
+            return super().estimated_rows(database, table)
+        return int(row[0])
 
     def has_user_tables(self, database: Database, own: tuple[str, str]) -> bool:
         return database.execute_sql(USER_TABLES, (self.schema, *own)).fetchone() is not None
@@ -152,6 +154,9 @@ class PostgresqlDialect(Dialect):
     def settle_session(self, database: Database) -> None:
         if self._path is not None:
             database.execute_sql("SELECT set_config('search_path', %s, false)", (self._path,))
+
+    def is_migrating(self, database: Database) -> bool:
+        return locking.holder(database, self.schema) is not None
 
     def holds_lock(self, database: Database) -> bool:
         # The lock of a transaction is gone where the transaction is; that of a session, where the process is.

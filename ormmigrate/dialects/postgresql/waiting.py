@@ -15,7 +15,7 @@ from typing import TypeVar
 from peewee import Database, PeeweeException
 
 from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction
-from ormmigrate.errors import LockTimeout
+from ormmigrate.errors import TableInUse
 from ormmigrate.operations import first_line
 
 Result = TypeVar("Result")
@@ -62,7 +62,7 @@ def patiently(dialect: Dialect, database: Database, names: Iterable[str], action
         names: of tables and indexes that are meant; other words do no harm.
 
     Raises:
-        LockTimeout: each try met somebody else's lock.
+        TableInUse: each try met somebody else's lock.
     """
     around = _in_savepoint if dialect.in_transaction(database) else _in_transaction
     return _tried(dialect, database, names, action, around)
@@ -101,7 +101,7 @@ def _tried(
             # While it is still there; the next try may meet nobody, and the last one somebody who has just gone.
             holder = holder_of(database, names) or holder
             if tries >= limits.ddl_tries:
-                raise LockTimeout(timeout_s=limits.ddl_lock_timeout_s, tries=tries, holder=holder) from error
+                raise TableInUse(timeout_s=limits.ddl_lock_timeout_s, tries=tries, holder=holder) from error
         pause(limits.ddl_lock_timeout_s, tries)
 
 
