@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ormmigrate import BaseMigration, MigrationError, Migrator
+from ormmigrate import BaseMigration, Database, MigrationError, Migrator
 
 
 def nothing(self: BaseMigration, migrator: Migrator) -> None:
@@ -32,6 +33,34 @@ def assert_helps(error: MigrationError, *culprits: str) -> None:
     assert advice == error.advice
     assert advice.strip(), text
     assert "None" not in advice, text
+
+
+def started_at_once(count: int, make: Callable[[], tuple[Database, list[Any]]]) -> list[tuple[str, ...]]:
+    """What as many threads apply that start an application at once, each its own; sorted.
+
+    Args:
+        make: makes a thread's database and models.
+    """
+    barrier = threading.Barrier(count)
+    answers: list[Any] = []
+
+    def start() -> None:
+        database, models = make()
+        barrier.wait()
+        try:
+            answers.append(database.register_models(models).applied)
+        except BaseException as error:
+            answers.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=start) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [answer for answer in answers if isinstance(answer, BaseException)] == []
+    return sorted(answers)
 
 
 def everything_said(error: BaseException) -> str:

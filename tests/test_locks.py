@@ -13,7 +13,7 @@ from typing import Any
 
 import peewee
 import pytest
-from making import assert_helps, migration
+from making import assert_helps, migration, started_at_once
 from peewee import AutoField, IntegerField, TextField
 from places import PG, Place
 from snapshot import HISTORY, snapshot
@@ -265,29 +265,9 @@ CONCURRENT = migration(
 
 def test_starts_that_wait_do_not_deadlock_with_an_index_that_is_made_concurrently(postgresql_place: Place):
     started(postgresql_place, [CREATE]).close()
-    starts = 9
-    barrier = threading.Barrier(starts)
-    answers: list[Any] = []
-
-    def start() -> None:
-        database = postgresql_place.database([CREATE, CONCURRENT, migration("20240103_000000_more", slowly)])
-        barrier.wait()
-        try:
-            answers.append(database.register_models([]).applied)
-        except Exception as error:
-            answers.append(error)
-        finally:
-            database.close()
-
-    def slowly(m: Migrator) -> None:
-        m.sql("SELECT pg_sleep(0.5)")
-
-    threads = [threading.Thread(target=start) for _ in range(starts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(answers) == [()] * (starts - 1) + [(CONCURRENT.id, "20240103_000000_more")]
+    slow_one = migration("20240103_000000_more", lambda m: m.sql("SELECT pg_sleep(0.5)"))
+    answers = started_at_once(9, lambda: (postgresql_place.database([CREATE, CONCURRENT, slow_one]), []))
+    assert answers == [()] * 8 + [(CONCURRENT.id, slow_one.id)]
     # One that knows of no such migration waits inside of a transaction, but never for long.
     again = postgresql_place.database([CREATE])
     assert "owner_n" in {index.name for index in inner(again).get_indexes("owner")}

@@ -7,7 +7,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from making import assert_helps, migration
+from making import assert_helps, migration, started_at_once
 from peewee import AutoField, IntegerField, TextField
 from places import POSTGRESQL, Place
 
@@ -100,28 +99,16 @@ def schema_of(place: Place) -> str:
 
 def test_eight_starts_behind_a_pooler_run_each_migration_once(pooled: str, postgresql_place: Place):
     schema = schema_of(postgresql_place)
-    barrier = threading.Barrier(8)
-    answers: list[Any] = []
 
-    def start() -> None:
+    def make() -> tuple[Database, list[Any]]:
         database = Database(pooled, migrations=[CREATE, COUNT], schema=schema)
 
         class Note(database.Model):
             text = TextField()
 
-        barrier.wait()
-        try:
-            answers.append(database.register_models([Note]).applied)
-        except Exception as error:
-            answers.append(error)
-        database.close()
+        return database, [Note]
 
-    threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(answers) == [()] * 7 + [(CREATE.id, COUNT.id)]
+    assert started_at_once(8, make) == [()] * 7 + [(CREATE.id, COUNT.id)]
     direct = postgresql_place.database()
     assert direct.execute_sql("SELECT n FROM owner ORDER BY id").fetchall() == [(2,), (3,)]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from making import assert_helps, migration
+from making import assert_helps, migration, started_at_once
 from peewee import SQL, AutoField, CharField, ForeignKeyField, IntegerField, TextField
 from places import POSTGRESQL, Place
 
@@ -102,24 +101,8 @@ def test_what_was_done_is_taken_back_there(billing: Place):
 
 
 def test_eight_starts_make_the_schema_once(billing: Place):
-    answers: list[Any] = []
-    barrier = threading.Barrier(8)
-
-    def start() -> None:
-        database, models = application(billing, [CREATE, MORE])
-        barrier.wait()
-        try:
-            answers.append(database.register_models(models).applied)
-        except Exception as error:
-            answers.append(error)
-        database.close()
-
-    threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(answers) == [()] * 7 + [(CREATE.id, MORE.id)]
+    answers = started_at_once(8, lambda: application(billing, [CREATE, MORE]))
+    assert answers == [()] * 7 + [(CREATE.id, MORE.id)]
 
 
 def test_two_schemas_of_one_database_have_a_history_each(billing: Place):
