@@ -189,6 +189,8 @@ class Batch:
         try:
             with self.dialect.exclusive(self.database, self.lock_timeout_s):
                 Continuation(self).take_back_what_was_left()
+        except UnfinishedMigration as unfinished:
+            self.warn(str(unfinished))
         except (PeeweeException, MigrationError) as error:
             self.warn(f"What the batch had done was not taken back yet; the next start does. {error}")
 

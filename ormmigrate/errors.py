@@ -271,7 +271,7 @@ class UnfinishedMigration(HistoryError):
             state = "None of its operations took effect."
         why = f"\n  It was not taken back, because of this:\n{bulleted(obstacles)}" if obstacles else ""
         super().__init__(
-            f"The migration {migration} was interrupted, outside of a transaction. {state}{why}",
+            f"The migration {migration} was interrupted. {state}{why}",
             unfinished_advice(migration, bool(obstacles), can_resume),
         )
 

@@ -97,8 +97,7 @@ class Invocation:
 
         if not dialect_of(inner(self.application)).transactional_ddl:
             return (
-                "Interrupted. This database cannot roll back DDL, so what had been done was taken back, or will be by "
-                "the next start.",
+                "Interrupted. What had been done was taken back, unless something else is said above.",
                 "start the command again; python -m ormmigrate status says what is applied.",
             )
         return (
