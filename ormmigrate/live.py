@@ -23,6 +23,9 @@ STATEMENTS_KEPT = 1000
 LOOK_UPS = ("SELECT", "PRAGMA", "SHOW", "DESCRIBE", "EXPLAIN")
 #: The history, the journal, and the table by which columns are compared.
 OURS = (*OWN_TABLES, SCRATCH_TABLE)
+OUR_PREFIX = "ormmigrate_"
+#: Operations of which every statement is the migration's own.
+AS_WRITTEN = (Sql, Script, Run)
 CONTROL = ("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
 
 
@@ -83,14 +86,18 @@ class LiveMigrator(Migrator):
 
     def _hear(self, event: QueryEvent) -> None:
         # Hooks belong to the database, and other threads use it too. What is ours is not the migration's.
-        if get_ident() != self._thread or self.journal.is_busy or any(name in str(event.sql) for name in OURS):
+        sql = str(event.sql)
+        if get_ident() != self._thread or self.journal.is_busy or _is_ours(sql):
             return
         if event.exception is not None:
             self.statement = self._as_written(event)
             return
-        if _has_effect(event.sql):
+        has_effect = _has_effect(sql)
+        if has_effect:
             self.statement = None
-        if self.current is not None and len(self._statements) < STATEMENTS_KEPT and _is_told(self.current, event.sql):
+        # What an operation of ours only looks up is not worth telling.
+        is_told = has_effect or isinstance(self.current, AS_WRITTEN)
+        if self.current is not None and is_told and len(self._statements) < STATEMENTS_KEPT:
             self._statements.append(self._with_params(event))
 
     def _as_written(self, event: QueryEvent) -> str:
@@ -158,9 +165,8 @@ class LiveMigrator(Migrator):
             self._perform(operation)
 
 
-def _is_told(operation: Operation, statement: str) -> bool:
-    """Whether a statement is worth telling: what an operation of ours only looks up is not."""
-    return isinstance(operation, (Sql, Script, Run)) or _has_effect(statement)
+def _is_ours(sql: str) -> bool:
+    return OUR_PREFIX in sql and any(name in sql for name in OURS)
 
 
 def _has_effect(statement: str) -> bool:
