@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -95,17 +96,11 @@ class Batch:
         began = time.perf_counter()
         # Read here, for it takes longer than the batch of a small application, and needs no lock.
         self.checksums = checksums_of(self.registries.migrations)
-        try:
-            plan, rows = self._locked(lambda: self._run_all(planner, models))
-        except CommitLost as lost:
-            plan, rows = self._looked_up(lost)
-        except PeeweeException as error:
-            wrapped = failures.outside_of_migrations(error, self.dialect, self.committed)
-            self._tell(BatchFailed(wrapped))
-            raise wrapped from error
-        except BaseException as error:
-            self._tell(BatchFailed(error))
-            raise
+        with self._telling_failures():
+            try:
+                plan, rows = self._locked(lambda: self._run_all(planner, models))
+            except CommitLost as lost:
+                plan, rows = self._looked_up(lost)
         duration_ms = (time.perf_counter() - began) * 1000
         if plan or self.created:
             self._tell(BatchCommitted(plan.direction, plan.labels, tuple(self.created), duration_ms))
@@ -121,7 +116,8 @@ class Batch:
             ConfigurationError: nothing was interrupted, or it is not certain where to go on.
         """
         began = time.perf_counter()
-        self._locked(lambda: Continuation(self).resume())
+        with self._telling_failures():
+            self._locked(lambda: Continuation(self).resume())
         return self._report((), (time.perf_counter() - began) * 1000)
 
     def undo(self, confirm: Callable[[Sequence[str]], None]) -> Report:
@@ -131,8 +127,22 @@ class Batch:
             confirm: called with that, in words, before anything is touched; raises to stop.
         """
         began = time.perf_counter()
-        self._locked(lambda: Continuation(self).undo(confirm))
+        with self._telling_failures():
+            self._locked(lambda: Continuation(self).undo(confirm))
         return self._report((), (time.perf_counter() - began) * 1000)
+
+    @contextmanager
+    def _telling_failures(self) -> Iterator[None]:
+        """Tell observers of what comes out, and give what is the database's own error the form of ours."""
+        try:
+            yield
+        except (PeeweeException, CommitLost) as error:
+            wrapped = failures.outside_of_migrations(error, self.dialect, self.committed)
+            self._tell(BatchFailed(wrapped))
+            raise wrapped from error
+        except BaseException as error:
+            self._tell(BatchFailed(error))
+            raise
 
     def _report(self, stamped: tuple[str, ...], duration_ms: float) -> Report:
         return Report(
@@ -205,10 +215,12 @@ class Batch:
             raise failures.outside_of_migrations(error, self.dialect) from error
 
     def _run_all(self, planner: Planner, models: Sequence[type[Model]]) -> tuple[Plan, list[AppliedMigration]]:
-        while Continuation(self).take_back_or_go_on():
+        rows = history.read(self.database, self.dialect)
+        while Continuation(self).take_back_or_go_on(rows):
             # Where no lock outlasts a transaction, another process may have begun the next one meanwhile.
-            pass
-        plan, rows = self._planned_last = self._planned(planner)
+            rows = history.read(self.database, self.dialect)
+        plan = self._planned(planner, rows)
+        self._planned_last = plan, rows
         steps = [self.step(plan.direction, migration, rows) for migration in plan.migrations]
         integrity = Integrity(self.database, self.dialect, self.environment)
         if plan.migrations and self.environment.backs_up:
@@ -229,17 +241,16 @@ class Batch:
 
     # -- planning ---------------------------------------------------------------------------
 
-    def _planned(self, planner: Planner) -> tuple[Plan, list[AppliedMigration]]:
-        """Read again, now that nobody else can write; run the built-in migrations; plan."""
+    def _planned(self, planner: Planner, rows: list[AppliedMigration]) -> Plan:
+        """Plan by the rows, read now that nobody else can write; run the built-in migrations."""
         has_tables = history.has_other_tables(self.database, self.dialect)
-        rows = history.read(self.database, self.dialect)
         for text in raise_or_warn(errors_in(self.registries, rows, self.checksums), self.environment):
             self.warn(text)
         plan = planner(rows, has_tables)
         if not self.is_in_parts and any(not migration.transactional for migration in plan.migrations):
             raise RunsInParts
         self._upgrade_history(rows)
-        return plan, rows
+        return plan
 
     def _upgrade_history(self, rows: Sequence[AppliedMigration]) -> None:
         """Run the built-in migrations that are pending; each is idempotent, and all are recorded afterwards."""
@@ -359,7 +370,7 @@ class Batch:
         """Whether another process has run it, where no lock is held between two transactions."""
         if self.dialect.lock_outlasts_transaction:
             return False
-        while Continuation(self).take_back_or_go_on():
+        while Continuation(self).take_back_or_go_on(history.read(self.database, self.dialect)):
             pass
         state = history.state_of(self.database, step.migration.key)
         return (state is not None) if step.direction == "up" else (state is None)

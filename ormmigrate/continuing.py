@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from peewee import PeeweeException
@@ -16,6 +16,7 @@ from ormmigrate.stepping import RunsInParts
 
 if TYPE_CHECKING:
     from ormmigrate.batch import Batch
+    from ormmigrate.plan import AppliedMigration
 
 
 class Continuation:
@@ -25,26 +26,28 @@ class Continuation:
         self._batch = batch
         self._database, self._dialect = batch.database, batch.dialect
 
-    def take_back_or_go_on(self) -> bool:
+    def take_back_or_go_on(self, rows: Sequence[AppliedMigration]) -> bool:
         """Deal with what an earlier batch left, where it is certain how; whether there was anything.
+
+        Args:
+            rows: the history's, read under the lock.
 
         Raises:
             UnfinishedMigration: it is not.
         """
-        recovery = self._recovery()
+        recovery = self._recovery(rows)
         if recovery is None:
             return False
         if recovery.is_alone:
-            self._ensure_in_parts()
-            row = recovery.interrupted()
-            hindrances = recovery.hindrances(row) if row is not None else []
+            self._ensure_in_parts(recovery)
+            hindrances = recovery.all_hindrances()
             if hindrances:
                 raise recovery.unfinished(hindrances)
             self._go_on(recovery)
             return True
         self._take_back(recovery)
         labels = ", ".join(row.label for row in recovery.rows) or "the creation of tables from models"
-        self._warn(f"An earlier batch had been interrupted. What it had done was taken back: {labels}.")
+        self._batch.warn(f"An earlier batch had been interrupted. What it had done was taken back: {labels}.")
         return True
 
     def take_back_what_was_left(self) -> None:
@@ -64,10 +67,8 @@ class Continuation:
             ConfigurationError: nothing was interrupted, or it is not certain where to go on.
         """
         recovery = self._needed()
-        if recovery.is_alone:
-            self._ensure_in_parts()
-        row = recovery.interrupted()
-        hindrances = recovery.hindrances(row) if row is not None else []
+        self._ensure_in_parts(recovery)
+        row, hindrances = recovery.interrupted(), recovery.all_hindrances()
         if row is not None and hindrances:
             raise ConfigurationError(
                 f"It is not certain where to go on in {row.label}: {'; '.join(hindrances)}.",
@@ -84,21 +85,19 @@ class Continuation:
             UnfinishedMigration: something failed on the way back.
         """
         recovery = self._needed()
-        if recovery.is_alone:
-            self._ensure_in_parts()
+        self._ensure_in_parts(recovery)
         confirm(recovery.obstacles())
         labels = [row.label for row in recovery.rows if row.details.get("kept") == "up"]
-        outside = self._dialect.outside_transaction(self._database) if recovery.is_alone else nullcontext()
-        with outside:
+        with self._outside(recovery):
             self._undo(recovery)
         self._batch.reverted += labels
 
     # -- parts ------------------------------------------------------------------------------
 
-    def _recovery(self) -> Recovery | None:
-        rows = [
-            row for row in history.read(self._database, self._dialect) if row.state != DONE and row.details.get("kept")
-        ]
+    def _recovery(self, found: Sequence[AppliedMigration] | None = None) -> Recovery | None:
+        if found is None:
+            found = history.read(self._database, self._dialect)
+        rows = [row for row in found if row.state != DONE and row.details.get("kept")]
         # Where DDL can be rolled back, only a migration that has such a row is written into the journal.
         entries = []
         if rows or not self._dialect.transactional_ddl:
@@ -116,9 +115,12 @@ class Continuation:
             )
         return recovery
 
-    def _ensure_in_parts(self) -> None:
-        if not self._batch.is_in_parts:
+    def _ensure_in_parts(self, recovery: Recovery) -> None:
+        if recovery.is_alone and not self._batch.is_in_parts:
             raise RunsInParts
+
+    def _outside(self, recovery: Recovery) -> AbstractContextManager[None]:
+        return self._dialect.outside_transaction(self._database) if recovery.is_alone else nullcontext()
 
     def _take_back(self, recovery: Recovery) -> None:
         obstacles = recovery.obstacles()
@@ -144,8 +146,7 @@ class Continuation:
         recovery.take_back_unfinished_tables()
         if row is None:
             # It had run, and only its end was not written down.
-            outside = self._dialect.outside_transaction(self._database) if recovery.is_alone else nullcontext()
-            with outside:
+            with self._outside(recovery):
                 batch.books.finish()
             return
         done, begun = recovery.take_back_interrupted(row)
@@ -153,6 +154,3 @@ class Continuation:
         step = batch.step(row.details["kept"], migration, recovery.rows, done, begun, alone=alone)
         batch.run_step(step, row.batch, is_begun=True)
         batch.books.finish()
-
-    def _warn(self, text: str) -> None:
-        self._batch.warn(text)

@@ -192,6 +192,11 @@ class InterruptedBatch:
         """The migration in whose middle it ended; None where it ended between two."""
         return next((row for row in self.rows if row.state == RUNNING), None)
 
+    def all_hindrances(self) -> list[str]:
+        """`hindrances` of the migration in whose middle it ended; none where it ended between two."""
+        row = self.interrupted()
+        return [] if row is None else self.hindrances(row)
+
     def hindrances(self, row: AppliedMigration) -> list[str]:
         """Why it is not certain where to go on in that migration, in words; empty where it is."""
         parts = [part for part in self.parts if part.entry is None or part.entry.key == row.key]
@@ -282,8 +287,7 @@ def with_obstacles(
     if not kept or dialect.is_migrating(database):
         return status
     batch = InterruptedBatch(database, dialect, registries, kept, journal.read(database, dialect))
-    row = batch.interrupted()
-    obstacles = batch.obstacles() if not batch.is_alone else batch.hindrances(row) if row is not None else []
+    obstacles = batch.all_hindrances() if batch.is_alone else batch.obstacles()
     if not obstacles:
         return status
     told = batch.unfinished(obstacles)

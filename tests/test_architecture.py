@@ -31,6 +31,7 @@ LAYERS = (
         "dialects.backfilling",
     ),
     ("dialects.sqlite.tokens", "dialects.sqlite.values", "dialects.sqlite.refusals"),
+    ("dialects.mysql.codes", "dialects.postgresql.codes"),
     ("dialects.mysql.definition",),
     ("dialects.mysql.confined",),
     # MariaDB and MySQL: how a table is brought back to what it was.

@@ -274,7 +274,11 @@ def interrupted(request: pytest.FixtureRequest, project: Project, tmp_path: Path
         assert time.monotonic() - began < SOON_S
         assert process.returncode == 130, said
         assert "Traceback" not in said
-        words = "What was not committed yet was rolled back." if place.rolls_back_ddl else "What had been done was taken back"
+        words = (
+            "What was not committed yet was rolled back."
+            if place.rolls_back_ddl
+            else "What had been done was taken back"
+        )
         assert said.startswith("Interrupted. ")
         assert words in said
         project.migrations(USERS + BIOS + "\nregistry = Registry([Users, Bios])\n")

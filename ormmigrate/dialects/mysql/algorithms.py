@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from peewee import Database, PeeweeException
 
+from ormmigrate.dialects.mysql.codes import number_of
 from ormmigrate.dialects.mysql.definition import Table, quoted
-from ormmigrate.dialects.mysql.refusals import Refused, number_of, said
+from ormmigrate.dialects.mysql.refusals import Refused, said
 from ormmigrate.dialects.mysql.server import COPY, IN_PLACE, Server
 
 SIZE = """

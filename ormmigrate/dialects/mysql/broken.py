@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from peewee import Database, PeeweeException
 
+from ormmigrate.dialects.mysql.codes import number_of
 from ormmigrate.dialects.mysql.definition import folded, quoted, tokens, unquoted, words
-from ormmigrate.dialects.mysql.refusals import number_of, said
+from ormmigrate.dialects.mysql.refusals import said
 
 VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = DATABASE() ORDER BY 1"
 INVALID_VIEW = 1356

@@ -10,6 +10,7 @@ from peewee import Database, PeeweeException
 
 from ormmigrate.connection import held_open, internals, stand_in
 from ormmigrate.dialects.base import Dialect, end_quietly
+from ormmigrate.dialects.mysql.codes import number_of
 from ormmigrate.dialects.mysql.confined import Confined
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
@@ -56,7 +57,7 @@ class MySQLDialect(Dialect):
         )
 
     def is_missing(self, error: BaseException) -> bool:
-        return _number(error) in (NO_SUCH_TABLE, BAD_FIELD)
+        return number_of(error) in (NO_SUCH_TABLE, BAD_FIELD)
 
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         query = "SELECT table_name FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE())"
@@ -243,9 +244,3 @@ def _lock_name(database: Database) -> str:
     if len(name) <= LOCK_NAME_MAX_LENGTH:
         return name
     return f"ormmigrate.{hashlib.sha256(str(home).encode()).hexdigest()[:40]}"
-
-
-def _number(error: BaseException) -> int | None:
-    original = getattr(error, "orig", None) or error
-    number = original.args[0] if original.args else None
-    return number if isinstance(number, int) else None

@@ -9,8 +9,9 @@ from typing import Any
 from peewee import Database, PeeweeException
 
 from ormmigrate.dialects.base import end_quietly
+from ormmigrate.dialects.mysql.codes import number_of
 from ormmigrate.dialects.mysql.definition import Table, Unreadable, folded, quoted, read_table
-from ormmigrate.dialects.mysql.refusals import Refused, not_there, number_of
+from ormmigrate.dialects.mysql.refusals import Refused, not_there
 from ormmigrate.dialects.mysql.words import Spelling
 
 NO_SUCH_TABLE = 1146

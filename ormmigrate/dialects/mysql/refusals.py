@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from peewee import PeeweeException
 
+from ormmigrate.dialects.mysql.codes import number_of
 from ormmigrate.operations import Operation
 
 DROP_KEY_FIRST = (
@@ -74,13 +75,6 @@ def explained() -> Iterator[None]:
         if advice is None:
             raise
         raise Refused(f"The server refuses it: {said(error)}.", advice) from error
-
-
-def number_of(error: BaseException) -> int | None:
-    """The server's number of an error."""
-    original = getattr(error, "orig", None) or error
-    number = original.args[0] if original.args else None
-    return number if isinstance(number, int) else None
 
 
 def said(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from peewee import Database
 
 from ormmigrate.connection import internals
 from ormmigrate.dialects import script
+from ormmigrate.dialects.mysql.codes import number_of
 from ormmigrate.errors import TableInUse
 from ormmigrate.limits import Limits
 
@@ -232,12 +233,6 @@ def kind_of(statement: str) -> str:
     if (is_query and "INTO" not in words) or first not in DOES_ANYTHING:
         return "looks"
     return "unknown"
-
-
-def number_of(error: Exception) -> int | None:
-    """The server's number of a driver's error."""
-    number = error.args[0] if error.args else None
-    return number if isinstance(number, int) else None
 
 
 def words_of(statement: str, most: int | None = None) -> list[str]:

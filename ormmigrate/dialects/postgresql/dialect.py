@@ -18,6 +18,7 @@ from ormmigrate.dialects.base import (
     run_commit_callbacks,
 )
 from ormmigrate.dialects.postgresql import locking
+from ormmigrate.dialects.postgresql.codes import sqlstate
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
@@ -86,10 +87,10 @@ class PostgresqlDialect(Dialect):
         )
 
     def refuses_transaction(self, error: BaseException) -> bool:
-        return locking.sqlstate(error) == ACTIVE_SQL_TRANSACTION
+        return sqlstate(error) == ACTIVE_SQL_TRANSACTION
 
     def is_missing(self, error: BaseException) -> bool:
-        return locking.sqlstate(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
+        return sqlstate(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
 
     def table_names(self, database: Database, schema: str | None = None) -> set[str]:
         return {name for (name,) in database.execute_sql(RELATIONS, (schema,)).fetchall()}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from peewee import PeeweeException
 
-from ormmigrate.dialects.postgresql.waiting import detail, message, sqlstate
+from ormmigrate.dialects.postgresql.codes import sqlstate
+from ormmigrate.dialects.postgresql.waiting import detail, message
 from ormmigrate.errors import UnsupportedOperation, listed
 from ormmigrate.operations import AddColumnDefault, Change, Operation, Script, Sql
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from peewee import Database, PeeweeException
 
 from ormmigrate.dialects.base import end_quietly
+from ormmigrate.dialects.postgresql.codes import sqlstate
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -137,10 +138,3 @@ def path(database: Database, schema: str) -> str:
     if before.startswith(quoted):
         return str(before)
     return f"{quoted}, {before}" if before else quoted
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE of a driver's error."""
-    original = getattr(error, "orig", None) or error
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    return None if state is None else str(state)

@@ -14,6 +14,7 @@ from peewee import IntegrityError, PeeweeException
 
 from ormmigrate.dialects.postgresql import alikeness, constraining
 from ormmigrate.dialects.postgresql.catalogue import Constraint, Index
+from ormmigrate.dialects.postgresql.codes import sqlstate
 from ormmigrate.dialects.postgresql.drafting import altering
 from ormmigrate.dialects.postgresql.names import clipped, object_name
 from ormmigrate.dialects.postgresql.statements import significant, words_of
@@ -23,7 +24,6 @@ from ormmigrate.dialects.postgresql.waiting import (
     detail,
     patiently,
     pause,
-    sqlstate,
     unhurried,
 )
 from ormmigrate.errors import listed

@@ -15,6 +15,7 @@ from typing import TypeVar
 from peewee import Database, PeeweeException
 
 from ormmigrate.dialects.base import Dialect, end_quietly, peewee_transaction
+from ormmigrate.dialects.postgresql.codes import sqlstate
 from ormmigrate.errors import TableInUse
 from ormmigrate.operations import first_line
 
@@ -184,13 +185,6 @@ def _in_session(dialect: Dialect, database: Database, timeout_s: float) -> Itera
 
 def _ms(timeout_s: float) -> str:
     return f"{max(1, int(timeout_s * 1000))}ms"  # 0 would be for ever
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """The code of an error, as both drivers tell it."""
-    original = getattr(error, "orig", None) or error
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    return None if state is None else str(state)
 
 
 def detail(error: BaseException) -> str:
