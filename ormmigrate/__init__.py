@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         UnorderedMigrations,
         UnsupportedOperation,
     )
+    from ormmigrate.fields import RawField
     from ormmigrate.limits import Limits
     from ormmigrate.migration import BaseMigration, reference
     from ormmigrate.migrator import Migrator
@@ -64,6 +65,7 @@ __all__ = [
     "MigrationFailed",
     "Migrator",
     "OutOfOrder",
+    "RawField",
     "Registry",
     "RegistryError",
     "Report",
@@ -86,6 +88,7 @@ _HOMES = {
     "Database": "database",
     "Limits": "limits",
     "Migrator": "migrator",
+    "RawField": "fields",
     "Registry": "registry",
     "Report": "report",
     "Runner": "runner",

@@ -93,7 +93,7 @@ class TableMigrator:
 
     def add_index(
         self,
-        columns: Sequence[str],
+        columns: Sequence[str | Node],
         unique: bool = False,
         using: str | None = None,
         where: Node | None = None,
@@ -106,7 +106,7 @@ class TableMigrator:
         self._perform(
             AddIndex(
                 self._table,
-                _columns(columns),
+                _parts(columns),
                 unique,
                 using,
                 where,
@@ -118,14 +118,27 @@ class TableMigrator:
         )
 
     def drop_index(
-        self, index_name: str, *, columns: Sequence[str] = (), unique: bool = False, concurrently: bool = False
+        self,
+        index_name: str,
+        *,
+        columns: Sequence[str | Node] = (),
+        unique: bool = False,
+        using: str | None = None,
+        where: Node | None = None,
+        nulls_distinct: bool | None = None,
+        concurrently: bool = False,
     ) -> None:
         replaces = None
         if columns:
-            replaces = AddIndex(self._table, _columns(columns), unique, name=index_name, concurrently=concurrently)
+            parts = _parts(columns)
+            replaces = AddIndex(
+                self._table, parts, unique, using, where, nulls_distinct, index_name, concurrently=concurrently
+            )
         self._perform(DropIndex(self._table, index_name, replaces, concurrently))
 
-    def add_constraint(self, name: str, constraint: Node, *, online: bool = False, allow_copy: bool = False) -> None:
+    def add_constraint(
+        self, name: str | None, constraint: Node, *, online: bool = False, allow_copy: bool = False
+    ) -> None:
         self._perform(AddConstraint(self._table, name, constraint, online, allow_copy=allow_copy))
 
     def drop_constraint(
@@ -183,6 +196,10 @@ class TableMigrator:
 def _columns(columns: Sequence[str]) -> tuple[str, ...]:
     # add_index("user", "email") would otherwise be an index on e, m, a, i and l.
     return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def _parts(columns: Sequence[str | Node]) -> tuple[str | Node, ...]:
+    return (columns,) if isinstance(columns, (str, Node)) else tuple(columns)
 
 
 class Migrator:
@@ -335,7 +352,7 @@ class Migrator:
     def add_index(
         self,
         table: str,
-        columns: Sequence[str],
+        columns: Sequence[str | Node],
         unique: bool = False,
         using: str | None = None,
         where: Node | None = None,
@@ -348,6 +365,7 @@ class Migrator:
         """Add an index, called `table_column_column` unless named.
 
         Args:
+            columns: names of columns; SQL('"created" DESC') or SQL("lower(email)") for anything else.
             concurrently: on PostgreSQL, without keeping anybody from writing. Such operations, and those with
                 `online=True`, need a migration with `transactional = False`; elsewhere they run in their plain form.
         """
@@ -360,19 +378,31 @@ class Migrator:
         table: str,
         index_name: str,
         *,
-        columns: Sequence[str] = (),
+        columns: Sequence[str | Node] = (),
         unique: bool = False,
+        using: str | None = None,
+        where: Node | None = None,
+        nulls_distinct: bool | None = None,
         concurrently: bool = False,
     ) -> None:
-        """Drop an index. With the `columns` that it covered it can be reversed."""
-        self._of(table).drop_index(index_name, columns=columns, unique=unique, concurrently=concurrently)
+        """Drop an index. With the `columns` that it covered, and the rest as for add_index, it can be reversed."""
+        self._of(table).drop_index(
+            index_name,
+            columns=columns,
+            unique=unique,
+            using=using,
+            where=where,
+            nulls_distinct=nulls_distinct,
+            concurrently=concurrently,
+        )
 
     def add_constraint(
-        self, table: str, name: str, constraint: Node, *, online: bool = False, allow_copy: bool = False
+        self, table: str, name: str | None, constraint: Node, *, online: bool = False, allow_copy: bool = False
     ) -> None:
-        """Add a named constraint: Check(...), or SQL("UNIQUE (...)").
+        """Add a constraint: Check(...), SQL("UNIQUE (...)") or SQL("FOREIGN KEY (...) REFERENCES ...").
 
         Args:
+            name: None for one without a name; a server gives it one.
             online: on PostgreSQL, a CHECK first for new rows, and then for those that are there.
         """
         self._of(table).add_constraint(name, constraint, online=online, allow_copy=allow_copy)

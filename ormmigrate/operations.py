@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 WRITE_DOWN = "write down(), or leave the migration in place and put the correction into a new one."
 
 
+class Undecided:
+    """What only a person can decide. In a file it is `...`, and a line that raises stands in front."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+#: The default of a field, or a value of a backfill, that nobody has chosen yet.
+UNDECIDED = Undecided()
+
+
 def index_name(table: str, columns: Sequence[str]) -> str:
     """The name that playhouse.migrate gives an index: `table_column_column`, cut and hashed over 64."""
     return constraint_name("_".join((table, *columns)))
@@ -41,6 +52,11 @@ def field_words(value: Field) -> str:
     if value.default is not None:
         words.append(f"default {getattr(value.default, '__name__', repr(value.default))}")
     return ", ".join(words).replace("primary_key", "primary key")
+
+
+def part_words(part: str | Node) -> str:
+    """A part of an index in words: a column's name, or its SQL."""
+    return part if isinstance(part, str) else str(getattr(part, "sql", part))
 
 
 def default_words(value: Any) -> str:
@@ -271,9 +287,15 @@ class DropColumnDefault(Change):
 
 @dataclass(frozen=True, eq=False)
 class AddIndex(Change):
+    """An index.
+
+    Attributes:
+        columns: of each part the column's name, or SQL for anything else: SQL('"created" DESC'), SQL("lower(email)").
+    """
+
     kind = "add_index"
     table: str
-    columns: tuple[str, ...]
+    columns: tuple[str | Node, ...]
     unique: bool = False
     using: str | None = None
     where: Node | None = None
@@ -283,11 +305,16 @@ class AddIndex(Change):
 
     @property
     def index(self) -> str:
-        return self.name or index_name(self.table, self.columns)
+        return self.name or index_name(self.table, [part_words(part) for part in self.columns])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parts that are plain columns."""
+        return tuple(part for part in self.columns if isinstance(part, str))
 
     def describe(self) -> str:
         unique = "unique " if self.unique else ""
-        return f"add the {unique}index {self.index} on {self.table} ({', '.join(self.columns)})"
+        return f"add the {unique}index {self.index} on {self.table} ({', '.join(map(part_words, self.columns))})"
 
     def reverse(self) -> tuple[Operation, ...]:
         return (DropIndex(self.table, self.index, replaces=self, concurrently=self.concurrently),)

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, ClassVar, Protocol
 
+    from peewee import Field
+
     from ormmigrate.dialects.engine import Engine
     from ormmigrate.dialects.violations import Violation
+    from ormmigrate.schema import Column, Schema
 
     class Listener(Protocol):
         """Who is told of a statement ahead of it."""
@@ -312,12 +315,32 @@ class Dialect:
         """Whether the transaction (where there is one) is still open; asks no server."""
         return not self.transactional_ddl or self.in_transaction(database)
 
-    def scratch(self, database: Database) -> AbstractContextManager[None]:
+    # -- a whole schema -------------------------------------------------------------------------
+
+    def scratch(self, database: Database, unmanaged: Sequence[str] = ()) -> AbstractContextManager[None]:
         """Inside, this thread's connection of `database` sees an empty database of the same kind.
 
         Everything done there is gone afterwards.
+
+        Args:
+            unmanaged: tables of others, which foreign keys may refer to: they stand there too, without rows.
+
+        Raises:
+            ConfigurationError: this account may not make one.
         """
         raise NotImplementedError
+
+    def inspect(self, database: Database) -> Schema:
+        """The whole schema, in a handful of queries; what belongs to extensions and virtual tables is left out."""
+        raise NotImplementedError
+
+    def field_of(self, column: Column) -> Field:
+        """A field whose DDL is the column's type and nothing else; a RawField where no other makes it."""
+        raise NotImplementedError
+
+    def quoted(self, name: str) -> str:
+        """A name as it is written in SQL."""
+        return '"' + name.replace('"', '""') + '"'
 
     def engine(self, database: Database) -> Engine:
         """What runs operations."""
