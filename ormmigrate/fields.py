@@ -25,5 +25,5 @@ class RawField(Field):
         self.column_type = column_type
         super().__init__(**arguments)
 
-    def ddl_datatype(self, ctx: object) -> SQL | None:
-        return SQL(self.column_type) if self.column_type else None
+    def ddl_datatype(self, ctx: object) -> SQL:
+        return SQL(self.column_type)

@@ -235,6 +235,7 @@ class Migrator:
         indexes: Sequence[tuple[Sequence[str], bool]] = (),
         constraints: Sequence[Node | str] = (),
         primary_key: Sequence[str] = (),
+        options: str = "",
     ) -> None:
         """Create a table from `{column: field}`, in the order written.
 
@@ -245,17 +246,20 @@ class Migrator:
             indexes: `((columns, unique), ...)`, as in a model's Meta.
             constraints: Check(...), SQL(...) or text.
             primary_key: the columns of a composite primary key.
+            options: what stands behind the closing parenthesis: "STRICT, WITHOUT ROWID", "ENGINE=Aria".
         """
-        self._perform(CreateTable(name, dict(columns), _indexes(indexes), tuple(constraints), tuple(primary_key)))
+        self._perform(
+            CreateTable(name, dict(columns), _indexes(indexes), tuple(constraints), tuple(primary_key), options)
+        )
 
     def drop_table(
         self, table: str, safe: bool = False, cascade: bool = False, *, columns: Mapping[str, Field] | None = None,
         indexes: Sequence[tuple[Sequence[str], bool]] = (), constraints: Sequence[Node | str] = (),
-        primary_key: Sequence[str] = (),
+        primary_key: Sequence[str] = (), options: str = "",
     ) -> None:  # fmt: skip
         """Drop a table and its rows. With the `columns` it had (as for create_table) it can be reversed."""
         replaces = columns and CreateTable(
-            table, dict(columns), _indexes(indexes), tuple(constraints), tuple(primary_key)
+            table, dict(columns), _indexes(indexes), tuple(constraints), tuple(primary_key), options
         )
         self._perform(DropTable(table, safe, cascade, replaces or None))
 

@@ -106,6 +106,7 @@ class CreateTable(Operation):
     indexes: Sequence[tuple[Sequence[str], bool]] = ()
     constraints: Sequence[Node | str] = ()
     primary_key: Sequence[str] = ()
+    options: str = ""
 
     def describe(self) -> str:
         return f"create the table {self.table} ({', '.join(self.columns)})"

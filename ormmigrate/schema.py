@@ -8,7 +8,7 @@ covers), and whether a plain unique index belongs to a UNIQUE constraint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ class Kind(Protocol):
     """What a schema asks the dialect that it was read by."""
 
     name: Any
+    #: Whether a table may name another in a foreign key before that one exists.
+    allows_forward_references: Any
 
     def folded(self, name: str) -> str:
         """A table's name as the database compares it."""
@@ -33,6 +35,12 @@ class Kind(Protocol):
 
     def field_of(self, column: Column) -> Field:
         """A field whose DDL is the column's type, arguments included, and nothing else: neither NULL nor a default."""
+
+    def options_text(self, options: Sequence[str]) -> str:
+        """Those of a table's options that can be said when it is made, as SQL behind the closing parenthesis."""
+
+    def unsaid_options(self, options: Sequence[str]) -> list[str]:
+        """Those that cannot."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def create_table(database: Database, operation: CreateTable) -> Context:
     parts += [foreign_key(field) for field in fields if isinstance(field, ForeignKeyField)]
     parts += [SQL(item) if isinstance(item, str) else item for item in operation.constraints]
     ctx.literal("CREATE TABLE ").sql(Entity(operation.table)).literal(" ").sql(EnclosedNodeList(parts))
-    return ctx
+    return ctx.literal(f" {operation.options}") if operation.options else ctx
 
 
 def create_temporary_table(

@@ -1,0 +1,404 @@
+"""What changes one table into another of the same name. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeVar
+
+from peewee import (
+    SQL,
+    BlobField,
+    BooleanField,
+    Check,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    TimeField,
+    UUIDField,
+    callable_,
+)
+
+from ormmigrate.building import Builder, literal_of
+from ormmigrate.operations import (
+    UNDECIDED,
+    AddColumn,
+    AddColumnDefault,
+    AddConstraint,
+    AddForeignKeyConstraint,
+    AddNotNull,
+    AddUnique,
+    AlterColumnType,
+    AlterTable,
+    Backfill,
+    DropColumn,
+    DropColumnDefault,
+    DropConstraint,
+    DropForeignKeyConstraint,
+    DropIndex,
+    DropNotNull,
+    Operation,
+)
+from ormmigrate.schema import Column, ForeignKey, Index, Schema, Table
+
+PLAIN_VALUES = (bool, int, float, str, bytes, Decimal, date, time, uuid.UUID)
+#: What a column that forbids NULL holds after it came back without its values.
+PLACEHOLDERS: tuple[tuple[type[Field], Any], ...] = (
+    (BooleanField, False),
+    (IntegerField, 0),
+    (DecimalField, Decimal(0)),
+    (FloatField, 0.0),
+    (DateTimeField, datetime(1970, 1, 1)),
+    (DateField, date(1970, 1, 1)),
+    (TimeField, time(0)),
+    (UUIDField, uuid.uuid4),
+    (BlobField, b""),
+)
+#: The same by a word in a type that peewee has no field for.
+RAW_PLACEHOLDERS = (
+    (("int", "num", "dec", "real", "double", "float", "bool", "serial", "bit"), 0),
+    (("date", "time"), "1970-01-01 00:00:00"),
+    (("json",), "{}"),
+    (("blob", "bytea", "binary"), b""),
+)
+Value = TypeVar("Value")
+Predicate = Callable[[ForeignKey], bool]
+
+
+@dataclass
+class Alteration:
+    """What changes a table, in the order in which it runs; `first` runs ahead of other tables, `last` behind them."""
+
+    table: str
+    first: list[Operation] = field(default_factory=list)
+    early: list[Operation] = field(default_factory=list)
+    middle: list[Operation] = field(default_factory=list)
+    fills: list[Backfill] = field(default_factory=list)
+    late: list[Operation] = field(default_factory=list)
+    last: list[Operation] = field(default_factory=list)
+    unexpressed: list[str] = field(default_factory=list)
+
+    def operations(self) -> Iterator[Operation]:
+        retyped = {one.column for one in self.middle if isinstance(one, AlterColumnType)}
+        if any(column in retyped for fill in self.fills for column in fill.values):
+            # The values are of the new type.
+            yield from grouped([*self.early, *self.middle])
+            yield from self.fills
+            yield from grouped(self.late)
+            return
+        yield from self.fills
+        yield from grouped([*self.early, *self.middle, *self.late])
+
+
+def grouped(operations: Sequence[Any]) -> Iterator[Operation]:
+    """Changes, those of one table that stand side by side as a group."""
+    pending: list[Any] = []
+    for operation in operations:
+        if pending and pending[0].table != operation.table:
+            yield pending[0] if len(pending) == 1 else AlterTable(pending[0].table, tuple(pending))
+            pending = []
+        pending.append(operation)
+    if pending:
+        yield pending[0] if len(pending) == 1 else AlterTable(pending[0].table, tuple(pending))
+
+
+def alter(before: Schema, after: Schema, was: Table, is_: Table, is_in_motion: Predicate) -> Alteration:
+    """What changes a table.
+
+    Args:
+        is_in_motion: whether something changes at one of a foreign key's ends, so that it goes before and comes after.
+    """
+    return _Altering(before, after, was, is_, is_in_motion).altered()
+
+
+class _Altering:
+    def __init__(self, before: Schema, after: Schema, was: Table, is_: Table, is_in_motion: Predicate) -> None:
+        self.old, self.new = Builder(before), Builder(after)
+        self.was, self.is_ = was, is_
+        self.is_in_motion = is_in_motion
+        self.fold = after.kind.folded_column
+        self.found = Alteration(was.name)
+        there = {self.fold(column.name): column for column in was.columns}
+        wanted = {self.fold(column.name): column for column in is_.columns}
+        self.pairs = [(there[name], column) for name, column in wanted.items() if name in there]
+        self.remade = self._remade()
+        self.dropped = [column for name, column in there.items() if name not in wanted]
+        self.added = [column for name, column in wanted.items() if name not in there]
+        #: The facts that fields say.
+        self.said: set[int] = set()
+
+    def altered(self) -> Alteration:
+        columns = [*self._dropped_columns()]
+        added = [*self._added_columns()]
+        self._gone_facts()
+        self.found.early += [self._drop_column(one) for one, _ in self.remade]
+        for one, other in self.pairs:
+            if not any(one is remade for remade, _ in self.remade):
+                self._column(one, other)
+        self.found.middle += added
+        self.found.late += columns
+        self._new_facts()
+        self._table()
+        return self.found
+
+    # -- columns ----------------------------------------------------------------------------
+
+    def _remade(self) -> list[tuple[Column, Column]]:
+        """Generated columns that are dropped and added: they differ, or what they are made from changes its type."""
+        retyped = {self.fold(one.name) for one, other in self.pairs if _is_retyped(one, other)}
+        return [
+            (one, other)
+            for one, other in self.pairs
+            if one.generated is not None
+            and other.generated is not None
+            and (_generation(one) != _generation(other) or self._uses(one, retyped))
+        ]
+
+    def _uses(self, column: Column, names: set[str]) -> bool:
+        return bool(names & {self.fold(word) for word in words_of(column.generated or "")})
+
+    def _dropped_columns(self) -> Iterator[Operation]:
+        for column in self.dropped:
+            yield self._drop_column(column)
+
+    def _drop_column(self, column: Column) -> DropColumn:
+        early = [key for key in self.was.foreign_keys if self.is_in_motion(key)]
+        built = self.old.field(self.was, column, early)
+        self.said |= {id(fact) for fact in built.said}
+        made = built.field
+        if not fills_itself(made):
+            made.default = placeholder(made, column, is_unique=self._is_unique(column))
+        return DropColumn(self.was.name, column.name, field=made)
+
+    def _is_unique(self, column: Column) -> bool:
+        return any(
+            index.unique and len(index.parts) == 1 and self.old.same(index.parts[0].text, column.name)
+            for index in self.was.indexes
+        )
+
+    def _added_columns(self) -> Iterator[Operation]:
+        late = [key for key in self.is_.foreign_keys if self.is_in_motion(key)]
+        # A generated column may be made from one that comes with it.
+        for column in sorted([*self.added, *(other for _, other in self.remade)], key=lambda one: one.generated or ""):
+            built = self.new.field(self.is_, column, late)
+            self.said |= {id(fact) for fact in built.said}
+            if not fills_itself(built.field):
+                built.field.default = UNDECIDED
+            yield AddColumn(self.was.name, column.name, built.field)
+
+    def _column(self, one: Column, other: Column) -> None:
+        table, name = self.was.name, one.name
+        if (one.generated is None) != (other.generated is None):
+            self._unexpressed(name, "generated", one.generated or "no", other.generated or "no")
+            return
+        is_retyped = _is_retyped(one, other)
+        if one.default != other.default and one.default is not None and (other.default is None or is_retyped):
+            self.found.early.append(DropColumnDefault(table, name, default=_default(one.default)))
+        if is_retyped:
+            self.found.middle.append(
+                AlterColumnType(table, name, self.new.retyped(other), replaces=self.old.retyped(one))
+            )
+        if one.default != other.default and other.default is not None:
+            replaces = None if one.default is None or is_retyped else _default(one.default)
+            self.found.late.append(AddColumnDefault(table, name, _default(other.default), replaces))
+        self._nullable(one, other)
+        for what in ("identity", "on_update", "comment"):
+            if getattr(one, what) != getattr(other, what):
+                self._unexpressed(name, what.replace("_", " "), getattr(one, what), getattr(other, what))
+
+    def _nullable(self, one: Column, other: Column) -> None:
+        if one.null and not other.null:
+            fill = Backfill(
+                self.was.name,
+                {one.name: _fill(other)},
+                SQL(f"{self.old.kind.quoted(one.name)} IS NULL"),
+                reverse_values={},
+            )
+            self.found.fills.append(fill)
+            self.found.late.append(AddNotNull(self.was.name, one.name))
+        elif other.null and not one.null:
+            self.found.middle.append(DropNotNull(self.was.name, one.name))
+
+    # -- indexes and constraints --------------------------------------------------------------
+
+    def _gone_facts(self) -> None:
+        moved = {self.fold(one.name) for one, _ in self.remade}
+        builder, table = self.old, self.was
+        for key in self._gone(table.foreign_keys, self.is_.foreign_keys, self._key_of_key, moved):
+            target = self.found.first if self.is_in_motion(key) else self.found.early
+            target.append(drop_foreign_key(builder, table, key))
+        for check in self._gone(table.checks, self.is_.checks, lambda check: check.key, moved):
+            columns = () if check.name else check.columns
+            self.found.early.append(
+                DropConstraint(table.name, check.name, constraint=Check(check.expression), columns=columns)
+            )
+        for index in self._gone(table.indexes, self.is_.indexes, self._key_of_index, moved):
+            self.found.early.append(drop_index(builder, table, index))
+
+    def _new_facts(self) -> None:
+        moved = {self.fold(one.name) for one, _ in self.remade}
+        builder, table = self.new, self.is_
+        for index in self._gone(table.indexes, self.was.indexes, self._key_of_index, moved):
+            self.found.late.append(replace(add_index(builder, table, index), table=self.was.name))
+        for check in self._gone(table.checks, self.was.checks, lambda check: check.key, moved):
+            self.found.late.append(AddConstraint(self.was.name, check.name, Check(check.expression)))
+        for key in self._gone(table.foreign_keys, self.was.foreign_keys, self._key_of_key, moved):
+            target = self.found.last if self.is_in_motion(key) else self.found.late
+            target.append(replace(builder.add_foreign_key(table, key), table=self.was.name))
+
+    def _gone(
+        self,
+        facts: Sequence[Value],
+        others: Sequence[Value],
+        key: Callable[[Value], object],
+        moved: set[str],
+    ) -> Iterator[Value]:
+        """The facts that the others lack, and those that name a column which is made anew."""
+        left = [key(other) for other in others]
+        for fact in facts:
+            identity = key(fact)
+            if identity in left:
+                left.remove(identity)
+                if not moved & {self.fold(name) for name in _named(fact)} and not self._is_forced(fact):
+                    continue
+            if id(fact) not in self.said:
+                yield fact
+
+    def _is_forced(self, fact: object) -> bool:
+        """Whether a foreign key that stays has to go and come back, for what changes at one of its ends."""
+        return isinstance(fact, ForeignKey) and self.is_in_motion(fact)
+
+    def _key_of_index(self, index: Index) -> object:
+        parts = tuple(
+            replace(part, text=part.text if part.is_expression else self.fold(part.text)) for part in index.parts
+        )
+        return replace(index, parts=parts, include=tuple(map(self.fold, index.include)))
+
+    def _key_of_key(self, key: ForeignKey) -> object:
+        return replace(
+            key,
+            columns=tuple(map(self.fold, key.columns)),
+            table=self.new.kind.folded(key.table),
+            target_columns=tuple(map(self.fold, key.target_columns)),
+        )
+
+    # -- what no operation changes --------------------------------------------------------------
+
+    def _table(self) -> None:
+        was, is_ = tuple(map(self.fold, self.was.primary_key)), tuple(map(self.fold, self.is_.primary_key))
+        if was != is_:
+            self._differs("primary key", ", ".join(self.was.primary_key), ", ".join(self.is_.primary_key))
+        if self.was.comment != self.is_.comment:
+            self._differs("comment", self.was.comment, self.is_.comment)
+        gone = [option for option in self.was.options if option not in self.is_.options]
+        new = [option for option in self.is_.options if option not in self.was.options]
+        if gone or new:
+            self._differs("options", ", ".join(gone), ", ".join(new))
+
+    def _unexpressed(self, column: str, what: str, was: object, is_: object) -> None:
+        self.found.unexpressed.append(f"{self.was.name}.{column}: {what}: {_shown(was)} -> {_shown(is_)}")
+
+    def _differs(self, what: str, was: object, is_: object) -> None:
+        self.found.unexpressed.append(f"{self.was.name}: {what}: {_shown(was)} -> {_shown(is_)}")
+
+
+# -- parts that tables share ----------------------------------------------------------------------
+
+
+def drop_foreign_key(builder: Builder, table: Table, key: ForeignKey) -> DropForeignKeyConstraint | DropConstraint:
+    """The operation that drops a foreign key, with what it was."""
+    added = builder.add_foreign_key(table, key)
+    if isinstance(added, AddForeignKeyConstraint):
+        return DropForeignKeyConstraint(table.name, key.columns[0], replaces=added)
+    columns = () if key.name else key.columns
+    return DropConstraint(table.name, key.name, constraint=added.constraint, columns=columns)
+
+
+def drop_index(builder: Builder, table: Table, index: Index) -> DropIndex | DropConstraint:
+    """The operation that drops an index or a UNIQUE constraint, with what it was."""
+    if not index.is_constraint:
+        added = builder.add_index(table.name, index)
+        return DropIndex(table.name, index.name or added.index, replaces=added)
+    columns = () if index.name else tuple(part.text for part in index.parts)
+    return DropConstraint(table.name, index.name, constraint=builder.unique(index), columns=columns)
+
+
+def add_index(builder: Builder, table: Table, index: Index) -> Any:
+    """The operation that adds an index or a UNIQUE constraint."""
+    if not index.is_constraint:
+        return builder.add_index(table.name, index)
+    if index.is_plain and index.columns and index.name == AddUnique(table.name, index.columns).name:
+        return AddUnique(table.name, index.columns)
+    return AddConstraint(table.name, index.name, builder.unique(index))
+
+
+def fills_itself(made: Field) -> bool:
+    """Whether rows that are there have something to hold in a column that is added."""
+    words = [str(getattr(one, "sql", one)).upper() for one in made.constraints or ()]
+    numbers = made.field_type in ("AUTO", "BIGAUTO")
+    says_so = any("DEFAULT" in one or "GENERATED" in one for one in words)
+    return made.null or made.default is not None or numbers or says_so
+
+
+def placeholder(made: Field, column: Column, *, is_unique: bool) -> Any:
+    """What rows hold in a column that came back without its values; None where nothing can be said."""
+    if isinstance(made, ForeignKeyField):
+        return None  # no row that it could refer to is known
+    if is_unique and not isinstance(made, (UUIDField, DateField, DateTimeField, TimeField, BlobField)):
+        return count(1).__next__
+    for kind, value in PLACEHOLDERS:
+        if isinstance(made, kind):
+            return value
+    for words, value in RAW_PLACEHOLDERS:
+        if any(word in column.type.lower() for word in words):
+            return value
+    return ""
+
+
+def words_of(text: str) -> set[str]:
+    """Every word of an expression that could be a name."""
+    return set("".join(character if character.isalnum() or character in "_$" else " " for character in text).split())
+
+
+def _named(fact: object) -> Iterable[str]:
+    """The columns that a fact names, or may name."""
+    if isinstance(fact, Index):
+        expressions = [fact.where or "", *(part.text for part in fact.parts if part.is_expression)]
+        names = {part.text for part in fact.parts if not part.is_expression}
+        return names.union(fact.include, *map(words_of, expressions))
+    return getattr(fact, "columns", ())
+
+
+def _generation(column: Column) -> tuple[object, ...]:
+    return column.type, column.null, column.collation, column.generated, column.stored
+
+
+def _is_retyped(one: Column, other: Column) -> bool:
+    return one.generated is None and (one.type, one.collation) != (other.type, other.collation)
+
+
+def _default(text: str) -> Any:
+    constant = literal_of(text)
+    return SQL(text) if constant is None else constant
+
+
+def _fill(column: Column) -> Any:
+    """What rows that hold NULL get in a column that forbids it."""
+    made = column.field
+    if made is not None and made.default is not None and not callable_(made.default):
+        value = made.db_value(made.default)
+        if isinstance(value, PLAIN_VALUES):
+            return value
+    return UNDECIDED if column.default is None else _default(column.default)
+
+
+def _shown(value: object) -> str:
+    return str(value) if value not in (None, "") else "none"
