@@ -142,9 +142,15 @@ class TableMigrator:
         self._perform(AddConstraint(self._table, name, constraint, online, allow_copy=allow_copy))
 
     def drop_constraint(
-        self, name: str | None = None, *, columns: Sequence[str] = (), constraint: Node | None = None
-    ) -> None:  # fmt: skip
-        self._perform(DropConstraint(self._table, name, constraint, columns=_columns(columns)))
+        self,
+        name: str | None = None,
+        *,
+        columns: Sequence[str] = (),
+        constraint: Node | None = None,
+        unique: Sequence[str] = (),
+    ) -> None:
+        replaces = AddUnique(self._table, _columns(unique)) if unique else None
+        self._perform(DropConstraint(self._table, name, constraint, replaces, _columns(columns)))
 
     def add_unique(self, *column_names: str, online: bool = False, allow_copy: bool = False) -> None:
         self._perform(AddUnique(self._table, column_names, online, allow_copy=allow_copy))
@@ -186,9 +192,10 @@ class TableMigrator:
         on_delete: str | None = None,
         on_update: str | None = None,
         constraint_name: str | None = None,
+        rel_schema: str | None = None,
     ) -> None:
         replaces = rel and AddForeignKeyConstraint(
-            self._table, column_name, rel, rel_column, on_delete, on_update, constraint_name
+            self._table, column_name, rel, rel_column, on_delete, on_update, constraint_name, rel_schema
         )
         self._perform(DropForeignKeyConstraint(self._table, column_name, replaces or None))
 
@@ -418,14 +425,16 @@ class Migrator:
         *,
         columns: Sequence[str] = (),
         constraint: Node | None = None,
+        unique: Sequence[str] = (),
     ) -> None:
         """Drop a constraint: CHECK, UNIQUE or a foreign key. With the `constraint` that it was it can be reversed.
 
         Args:
             columns: in place of a name, the columns that it restricts, all of them; where several do,
                 `constraint` says which. On SQLite and PostgreSQL.
+            unique: in place of `constraint`, the columns that add_unique was given.
         """
-        self._of(table).drop_constraint(name, columns=columns, constraint=constraint)
+        self._of(table).drop_constraint(name, columns=columns, constraint=constraint, unique=unique)
 
     def add_unique(self, table: str, *column_names: str, online: bool = False, allow_copy: bool = False) -> None:
         """Require columns to be unique together, by a constraint called `uniq_column_column`.
