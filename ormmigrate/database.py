@@ -40,6 +40,10 @@ class Database(peewee.DatabaseProxy):
         schema: on PostgreSQL, the schema in which the history and the tables live; made if it is missing. Models
             that name none get it.
 
+    Attributes:
+        models: those that were registered, and their through models, in the order in which they were; under the
+            command line, where nothing is migrated, as well.
+
     Raises:
         ConfigurationError: a URL that names no database, or an unknown kind of one.
         RegistryError: the list of migrations is not valid.
@@ -49,9 +53,10 @@ class Database(peewee.DatabaseProxy):
         db.register_models([User, Order])
     """
 
-    __slots__ = (*peewee.DatabaseProxy.__slots__, "_compared", "migrations", "on_failure")
+    __slots__ = (*peewee.DatabaseProxy.__slots__, "_compared", "migrations", "models", "on_failure")
 
     migrations: Runner
+    models: tuple[type[peewee.Model], ...]
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class Database(peewee.DatabaseProxy):
             raise ConfigurationError(f"on_failure={on_failure!r} is not known.", 'use "raise" or "continue".')
         self.on_failure = on_failure
         self._compared = False
+        self.models = ()
         self.migrations = Runner(
             self,
             migrations,
@@ -118,6 +124,7 @@ class Database(peewee.DatabaseProxy):
             MigrationFailed, IntegrityCheckFailed, LockTimeout: the batch was rolled back.
         """
         chosen = self._bound(models)
+        self.models = tuple(dict.fromkeys((*self.models, *chosen)))
         if is_binding_only():
             return Report()
         try:
