@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import count
+from itertools import chain, count
 from typing import Any, TypeVar
 
 from peewee import (
@@ -46,7 +46,9 @@ from ormmigrate.operations import (
     DropIndex,
     DropNotNull,
     Operation,
+    fills_itself,
 )
+from ormmigrate.schema import Check as CheckFacts
 from ormmigrate.schema import Column, ForeignKey, Index, Schema, Table
 
 PLAIN_VALUES = (bool, int, float, str, bytes, Decimal, date, time, uuid.UUID)
@@ -70,6 +72,7 @@ RAW_PLACEHOLDERS = (
     (("blob", "bytea", "binary"), b""),
 )
 Value = TypeVar("Value")
+Named = TypeVar("Named", Index, ForeignKey, CheckFacts)
 Predicate = Callable[[ForeignKey], bool]
 
 
@@ -132,6 +135,16 @@ class _Altering:
         self.remade = self._remade()
         self.dropped = [column for name, column in there.items() if name not in wanted]
         self.added = [column for name, column in wanted.items() if name not in there]
+        facts: tuple[Index | ForeignKey | CheckFacts, ...] = (
+            *was.checks,
+            *was.foreign_keys,
+            *was.indexes,
+            *is_.checks,
+            *is_.foreign_keys,
+            *is_.indexes,
+        )
+        #: The names that no constraint may be given.
+        self.taken = {self.fold(fact.name) for fact in facts if fact.name}
         #: The facts that fields say.
         self.said: set[int] = set()
 
@@ -166,38 +179,48 @@ class _Altering:
         return bool(names & {self.fold(word) for word in words_of(column.generated or "")})
 
     def _dropped_columns(self) -> Iterator[Operation]:
-        for column in self.dropped:
+        # What is made from a column goes ahead of it.
+        for column in sorted(self.dropped, key=lambda one: one.generated is None):
+            if self._shares_default(self.old, self.was, column):
+                self.found.early.append(DropColumnDefault(self.was.name, column.name, default=_default(column.default)))
+                column = replace(column, default=None)
             yield self._drop_column(column)
+
+    def _shares_default(self, builder: Builder, table: Table, column: Column) -> bool:
+        """Whether rows would all get the default of a column that is added, where no two may hold the same.
+
+        Where NULL is allowed they hold that, and the default comes behind.
+        """
+        return column.null and column.default is not None and is_alone_unique(builder, table, column)
 
     def _drop_column(self, column: Column) -> DropColumn:
         early = [key for key in self.was.foreign_keys if self.is_in_motion(key)]
         built = self.old.field(self.was, column, early)
         self.said |= {id(fact) for fact in built.said}
         made = built.field
-        if not fills_itself(made):
-            made.default = placeholder(made, column, is_unique=self._is_unique(column))
+        is_unique = is_alone_unique(self.old, self.was, column)
+        if not fills_itself(made) or (is_unique and fills_alike(made, column)):
+            made.default = placeholder(made, column, is_unique=is_unique)
         return DropColumn(self.was.name, column.name, field=made)
-
-    def _is_unique(self, column: Column) -> bool:
-        return any(
-            index.unique and len(index.parts) == 1 and self.old.same(index.parts[0].text, column.name)
-            for index in self.was.indexes
-        )
 
     def _added_columns(self) -> Iterator[Operation]:
         late = [key for key in self.is_.foreign_keys if self.is_in_motion(key)]
         # A generated column may be made from one that comes with it.
         for column in sorted([*self.added, *(other for _, other in self.remade)], key=lambda one: one.generated or ""):
+            if self._shares_default(self.new, self.is_, column):
+                self.found.late.append(AddColumnDefault(self.was.name, column.name, _default(column.default)))
+                column = replace(column, default=None)
             built = self.new.field(self.is_, column, late)
             self.said |= {id(fact) for fact in built.said}
-            if not fills_itself(built.field):
+            is_unique = is_alone_unique(self.new, self.is_, column)
+            if not fills_itself(built.field) or (is_unique and fills_alike(built.field, column)):
                 built.field.default = UNDECIDED
             yield AddColumn(self.was.name, column.name, built.field)
 
     def _column(self, one: Column, other: Column) -> None:
         table, name = self.was.name, one.name
         if (one.generated is None) != (other.generated is None):
-            self._unexpressed(name, "generated", one.generated or "no", other.generated or "no")
+            self._unexpressed(name, "generated", one.generated, other.generated)
             return
         is_retyped = _is_retyped(one, other)
         if one.default != other.default and one.default is not None and (other.default is None or is_retyped):
@@ -247,12 +270,25 @@ class _Altering:
         moved = {self.fold(one.name) for one, _ in self.remade}
         builder, table = self.new, self.is_
         for index in self._gone(table.indexes, self.was.indexes, self._key_of_index, moved):
+            index = self._with_name(index, [part.text for part in index.parts], "key") if index.is_constraint else index
             self.found.late.append(replace(add_index(builder, table, index), table=self.was.name))
         for check in self._gone(table.checks, self.was.checks, lambda check: check.key, moved):
-            self.found.late.append(AddConstraint(self.was.name, check.name, Check(check.expression)))
+            name = self._with_name(check, check.columns, "check").name
+            self.found.late.append(AddConstraint(self.was.name, name, Check(check.expression)))
         for key in self._gone(table.foreign_keys, self.was.foreign_keys, self._key_of_key, moved):
             target = self.found.last if self.is_in_motion(key) else self.found.late
-            target.append(replace(builder.add_foreign_key(table, key), table=self.was.name))
+            operation = builder.add_foreign_key(table, self._with_name(key, key.columns, "fkey"))
+            target.append(replace(operation, table=self.was.name))
+
+    def _with_name(self, fact: Named, columns: Iterable[str], what: str) -> Named:
+        """A constraint that is added has a name, as PostgreSQL would give it, so that it can be dropped by that."""
+        if fact.name is not None:
+            return fact
+        stem = "_".join((self.was.name, *columns, what))
+        names = chain([stem], (f"{stem}{number}" for number in count(1)))
+        name = next(name for name in names if self.fold(name) not in self.taken)
+        self.taken.add(self.fold(name))
+        return replace(fact, name=name)
 
     def _gone(
         self,
@@ -262,14 +298,11 @@ class _Altering:
         moved: set[str],
     ) -> Iterator[Value]:
         """The facts that the others lack, and those that name a column which is made anew."""
-        left = [key(other) for other in others]
+        missing = {id(fact) for fact in without_twin(facts, others, key)}
         for fact in facts:
-            identity = key(fact)
-            if identity in left:
-                left.remove(identity)
-                if not moved & {self.fold(name) for name in _named(fact)} and not self._is_forced(fact):
-                    continue
-            if id(fact) not in self.said:
+            names = {self.fold(name) for name in _named(fact)}
+            is_changed = id(fact) in missing or moved & names or self._is_forced(fact)
+            if is_changed and id(fact) not in self.said:
                 yield fact
 
     def _is_forced(self, fact: object) -> bool:
@@ -340,12 +373,16 @@ def add_index(builder: Builder, table: Table, index: Index) -> Any:
     return AddConstraint(table.name, index.name, builder.unique(index))
 
 
-def fills_itself(made: Field) -> bool:
-    """Whether rows that are there have something to hold in a column that is added."""
-    words = [str(getattr(one, "sql", one)).upper() for one in made.constraints or ()]
-    numbers = made.field_type in ("AUTO", "BIGAUTO")
-    says_so = any("DEFAULT" in one or "GENERATED" in one for one in words)
-    return made.null or made.default is not None or numbers or says_so
+def is_alone_unique(builder: Builder, table: Table, column: Column) -> bool:
+    """Whether no two rows may hold the same in a column."""
+    alone = [index for index in table.indexes if index.unique and len(index.parts) == 1]
+    return any(builder.same(name, column.name) for index in alone for name in _named(index))
+
+
+def fills_alike(made: Field, column: Column) -> bool:
+    """Whether rows that are there would all get the same in a column that is added."""
+    said = column.default is not None or (made.default is not None and not callable_(made.default))
+    return said and not column.null
 
 
 def placeholder(made: Field, column: Column, *, is_unique: bool) -> Any:
@@ -381,12 +418,35 @@ def _generation(column: Column) -> tuple[object, ...]:
     return column.type, column.null, column.collation, column.generated, column.stored
 
 
+def without_twin(facts: Sequence[Value], others: Sequence[Value], key: Callable[[Value], object]) -> list[Value]:
+    """The facts that the others lack. Of several that say the same, first those of the same name are one."""
+
+    def is_same(one: Any, other: Any) -> bool:
+        return key(one) == key(other)
+
+    def is_itself(one: Any, other: Any) -> bool:
+        kinds = getattr(one, "is_constraint", None) == getattr(other, "is_constraint", None)
+        return kinds and one.name == other.name and is_same(one, other)
+
+    missing, left = list(facts), list(others)
+    for is_twin in (is_itself, is_same):
+        rest = []
+        for fact in missing:
+            place = next((place for place, other in enumerate(left) if is_twin(fact, other)), None)
+            if place is None:
+                rest.append(fact)
+            else:
+                del left[place]
+        missing = rest
+    return missing
+
+
 def _is_retyped(one: Column, other: Column) -> bool:
     return one.generated is None and (one.type, one.collation) != (other.type, other.collation)
 
 
-def _default(text: str) -> Any:
-    constant = literal_of(text)
+def _default(text: str | None) -> Any:
+    constant = literal_of(text or "")
     return SQL(text) if constant is None else constant
 
 

@@ -33,6 +33,8 @@ from ormmigrate.schema import Check as CheckFacts
 
 #: Functions that stand for themselves behind DEFAULT, with parentheses or without.
 NOW = ("current_timestamp", "current_date", "current_time", "localtime", "localtimestamp", "now")
+#: Constraints of a field that are no constraint of the table, nor a default.
+SAID_ELSEWHERE = ("AUTOINCREMENT", "AUTO_INCREMENT", "COMMENT", "ON")
 SERIAL: dict[type[Field], type[AutoField]] = {IntegerField: AutoField, BigIntegerField: BigAutoField}
 Fact = Index | ForeignKey | CheckFacts
 
@@ -71,11 +73,14 @@ class Builder:
         key = next((one for one in table.foreign_keys if self._is_own_key(table, column, one, left_out)), None)
         made = self.typed(column) if key is None else self._referring(column, key)
         said: list[Fact] = [] if key is None else [key]
+        is_key = [column.name] == list(table.primary_key)
+        if isinstance(made, AutoField) and not is_key:
+            made = self._counting(column)
         made.null = column.null
-        made.primary_key = [column.name] == list(table.primary_key)
+        made.primary_key = is_key
         made.collation = column.collation
         made.default = None if column.field is None else column.field.default
-        constraints, of_constraints = self._constraints(table, column, is_numbered=isinstance(made, AutoField))
+        constraints, of_constraints = self._constraints(table, column, made)
         made.constraints = constraints or None
         index = self._own_index(table, column, made)
         made.index, made.unique = index is not None and not index.unique, index is not None and index.unique
@@ -108,6 +113,12 @@ class Builder:
         if type(made) in SERIAL:
             return SERIAL[type(made)]()
         return RawField("SMALLSERIAL") if column.identity == "SERIAL" else made
+
+    def _counting(self, column: Column) -> Field:
+        """A field for a column that numbers rows and is no key: peewee's are keys always."""
+        if column.identity != "SERIAL":
+            return self.kind.field_of(column)
+        return RawField("BIGSERIAL" if column.type == "bigint" else "SERIAL")
 
     def _referring(self, column: Column, key: ForeignKey) -> ForeignKeyField:
         known = column.field if isinstance(column.field, ForeignKeyField) else None
@@ -147,23 +158,25 @@ class Builder:
 
     # -- what stands behind a column ----------------------------------------------------------
 
-    def _constraints(self, table: Table, column: Column, *, is_numbered: bool) -> tuple[list[Node], list[Fact]]:
+    def _constraints(self, table: Table, column: Column, made: Field) -> tuple[list[Node], list[Fact]]:
+        """What stands behind a column, in the words of the model's field where those say exactly that."""
         checks = [check for check in table.checks if self._is_own_check(table, column, check)]
         uniques = [index for index in table.indexes if self._is_own_unique(column, index)][:1]
         said: list[Fact] = [*checks, *uniques]
         known = column.field.constraints if column.field is not None else None
-        if known and _kinds(known) == _expected_kinds(column, checks, uniques):
+        has_default = column.default is not None and not made.sequence
+        if known and _kinds(known) == _expected_kinds(column, checks, uniques, has_default):
             return list(known), said
-        found: list[Node] = []
-        if column.identity and not (is_numbered and column.identity != "AUTOINCREMENT"):
-            found += [SQL(_identity(column.identity))] if column.identity != "SERIAL" else []
+        found: list[Node] = [SQL(words) for words in _identity(column, made)]
         if column.generated is not None:
             stored = "STORED" if column.stored else "VIRTUAL"
             found.append(SQL(f"GENERATED ALWAYS AS ({column.generated}) {stored}"))
-        if column.default is not None:
+        if column.default is not None and has_default:
             found.append(SQL(default_clause(column.default)))
         found += [SQL(f"ON UPDATE {column.on_update}")] if column.on_update else []
         found += [SQL("UNIQUE") for _ in uniques]
+        comment = self.kind.comment_clause(column.comment) if column.comment else ""
+        found += [SQL(comment)] if comment else []
         return found + [Check(check.expression) for check in checks], said
 
     def _is_own_check(self, table: Table, column: Column, check: CheckFacts) -> bool:
@@ -328,8 +341,13 @@ def _deferrable(deferrable: str | None) -> str:
     return "" if deferrable is None else f" DEFERRABLE {deferrable}"
 
 
-def _identity(identity: str) -> str:
-    return f"GENERATED {identity} AS IDENTITY" if identity in ("ALWAYS", "BY DEFAULT") else identity
+def _identity(column: Column, made: Field) -> list[str]:
+    """What numbers a column's rows, where its field does not say so itself."""
+    identity = column.identity
+    says_itself = isinstance(column.field, AutoField) or (isinstance(made, AutoField) and identity != "AUTOINCREMENT")
+    if identity is None or identity == "SERIAL" or says_itself:
+        return []
+    return [f"GENERATED {identity} AS IDENTITY" if identity in ("ALWAYS", "BY DEFAULT") else identity]
 
 
 def _text(node: Node | str) -> str:
@@ -343,16 +361,21 @@ def _kinds(constraints: Iterable[Node | str]) -> Counter[str]:
     """What kinds of constraints a field declares; OTHER for one that this reads no further."""
     found: Counter[str] = Counter()
     for node in constraints:
-        first = _text(node).partition("(")[0].split()[:1] or [""]
+        words = _text(node)
+        first = words.partition("(")[0].split()[:1] or [""]
+        if words.endswith("AS IDENTITY") or first[0] in SAID_ELSEWHERE:
+            continue
         found[first[0] if first[0] in ("CHECK", "DEFAULT", "UNIQUE", "GENERATED") else "OTHER"] += 1
     return found
 
 
-def _expected_kinds(column: Column, checks: Sequence[CheckFacts], uniques: Sequence[Index]) -> Counter[str]:
+def _expected_kinds(
+    column: Column, checks: Sequence[CheckFacts], uniques: Sequence[Index], has_default: bool
+) -> Counter[str]:
     return +Counter(
         {
             "CHECK": len(checks),
-            "DEFAULT": int(column.default is not None),
+            "DEFAULT": int(has_default),
             "UNIQUE": len(uniques),
             "GENERATED": int(column.generated is not None),
         }

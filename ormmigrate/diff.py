@@ -18,6 +18,9 @@ from ormmigrate.schema import Column, ForeignKey, Schema, Table, Trigger, View, 
 
 __all__ = ["Difference", "Rename", "diff", "losses", "renames"]
 
+#: A type and a collation.
+Type = tuple[str, str | None]
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -82,18 +85,18 @@ class _Comparison:
             return False  # which checks nothing while tables change
         target = self.kept.get(self.kind.folded(key.table))
         own = self.kept.get(self.kind.folded(owner.name))
-        return (own is not None and self._differ(own, key.columns)) or (
-            target is not None and (self._differ(target, key.target_columns) or self._unbound(target, key))
+        if own is not None and any(one and other and one != other for one, other in self._types(own, key.columns)):
+            return True
+        return target is not None and (
+            any(one != other for one, other in self._types(target, key.target_columns)) or self._unbound(target, key)
         )
 
-    def _differ(self, pair: tuple[Table, Table], columns: Sequence[str]) -> bool:
-        """Whether columns are missing on one side, or of other types."""
+    def _types(self, pair: tuple[Table, Table], columns: Sequence[str]) -> Iterator[tuple[Type | None, Type | None]]:
+        """The types of columns before and after; None where there is no such column."""
         was, is_ = (by_name(table.columns, self.kind.folded_column) for table in pair)
         for name in map(self.kind.folded_column, columns):
-            one, other = was.get(name), is_.get(name)
-            if one is None or other is None or _type_of(one) != _type_of(other):
-                return True
-        return False
+            one, other = (_type_of(side[name]) if name in side else None for side in (was, is_))
+            yield one, other
 
     def _unbound(self, pair: tuple[Table, Table], key: ForeignKey) -> bool:
         """Whether what makes the referenced columns unique comes or goes."""
@@ -126,8 +129,18 @@ class _Comparison:
         if self.kind.allows_forward_references:
             return True
         target = self.kind.folded(key.table)
+        if target == self.kind.folded(table.name):
+            return self._is_unique_at_once(table, key)
         is_new = any(self.kind.folded(one.name) == target for one in self.new)
         return target in there if is_new else not self._is_in_motion(table, key)
+
+    def _is_unique_at_once(self, table: Table, key: ForeignKey) -> bool:
+        """Whether what a table refers to in itself is unique when it is made: by no index that comes behind it."""
+        fold = self.kind.folded_column
+        columns = frozenset(map(fold, key.target_columns))
+        return columns == frozenset(map(fold, table.primary_key)) or any(
+            index.is_constraint and columns == frozenset(map(fold, index.columns or ())) for index in table.indexes
+        )
 
     def _parents_first(self, tables: Sequence[Table]) -> list[Table]:
         """Tables in an order in which each stands behind those that it refers to, as far as there is one."""
@@ -177,7 +190,7 @@ class _Comparison:
             if table.comment:
                 yield f"{table.name}: comment: none -> {table.comment}"
             for column in table.columns:
-                if column.comment:
+                if column.comment and not self.kind.comment_clause(column.comment):
                     yield f"{table.name}.{column.name}: comment: none -> {column.comment}"
 
     def _beside(self) -> Iterator[str]:
@@ -195,5 +208,5 @@ class _Comparison:
                 yield f"the {what} {new[name].name} changes"
 
 
-def _type_of(column: Column) -> tuple[str, str | None]:
+def _type_of(column: Column) -> Type:
     return column.type, column.collation

@@ -87,10 +87,10 @@ def _alike_columns(was: Table, one: Column, is_: Table, other: Column) -> float:
     if (one.generated is None) != (other.generated is None):
         return 0.0
     score = 0.35 * _alike_types(one.type, other.type)
-    score += 0.1 * (one.null == other.null) + 0.1 * (one.default == other.default)
+    score += 0.05 * (one.null == other.null) + 0.05 * (one.default == other.default)
     score += 0.15 * (_constraints(was, one) == _constraints(is_, other))
-    score += 0.1 * (_place(was.columns, one) == _place(is_.columns, other))
-    return round(score + 0.2 * _alike(one.name, other.name), 2)
+    score += 0.05 * (_place(was.columns, one) == _place(is_.columns, other))
+    return round(score + 0.35 * _alike(one.name, other.name), 2)
 
 
 def _alike_types(one: str, other: str) -> float:

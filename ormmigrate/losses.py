@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import Field
+from typing import Any
+
+from peewee import Field, ForeignKeyField, NodeList
 
 from ormmigrate.operations import AlterColumnType, AlterTable, DropColumn, DropTable, Operation
 
@@ -52,8 +54,12 @@ def _is_generated(field: Field | None) -> bool:
 
 def type_words(field: Field) -> str:
     """A field's type as far as it can be said without a database."""
+    if isinstance(field, ForeignKeyField):
+        target: Any = getattr(field.rel_model, "field", field.rel_field)
+        return type_words(target)
     said = field.ddl_datatype(None)
-    return str(getattr(said, "sql", said) or "any type")
+    nodes = said.nodes if isinstance(said, NodeList) else [said]
+    return "".join(str(getattr(node, "sql", node)) for node in nodes) or "any type"
 
 
 def fits(old: str, new: str) -> bool:

@@ -27,6 +27,8 @@ class Undecided:
         return "..."
 
 
+#: What peewee calls the types of columns that number rows.
+NUMBERING = ("AUTO", "BIGAUTO")
 #: The default of a field, or a value of a backfill, that nobody has chosen yet.
 UNDECIDED = Undecided()
 
@@ -62,6 +64,15 @@ def part_words(part: str | Node) -> str:
 def default_words(value: Any) -> str:
     """A default of the database: an expression as it is written, a constant as Python shows it."""
     return str(value.sql) if isinstance(value, peewee.SQL) else repr(value)
+
+
+def fills_itself(value: Field) -> bool:
+    """Whether rows that are there have something to hold in a column that is added by this field."""
+    words = [str(getattr(one, "sql", one)).upper() for one in value.constraints or ()]
+    says_so = any("DEFAULT" in one or "GENERATED" in one for one in words)
+    # A foreign key has no type before it knows what it refers to.
+    numbers = not isinstance(value, ForeignKeyField) and value.field_type in NUMBERING
+    return value.null or value.default is not None or says_so or numbers
 
 
 def _target_words(value: ForeignKeyField) -> str:
@@ -181,8 +192,8 @@ class DropColumn(Change):
         return f"drop the column {self.table}.{self.column} and its values"
 
     def reverse(self) -> tuple[Operation, ...] | None:
-        if self.field is None or not (self.field.null or self.field.default is not None):
-            return None  # a column that forbids NULL and has no default cannot be added to rows
+        if self.field is None or not fills_itself(self.field):
+            return None  # rows would have nothing to hold
         return (AddColumn(self.table, self.column, self.field, allow_copy=self.allow_copy),)
 
 

@@ -20,9 +20,16 @@ NO_ACTION = "NO ACTION"
 class Kind(Protocol):
     """What a schema asks the dialect that it was read by."""
 
-    name: Any
-    #: Whether a table may name another in a foreign key before that one exists.
-    allows_forward_references: Any
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def allows_forward_references(self) -> bool:
+        """Whether a table may name another in a foreign key before that one exists."""
+
+    @property
+    def doubles_percent(self) -> bool:
+        """Whether the driver takes `%` in a statement for a parameter even where there are none."""
 
     def folded(self, name: str) -> str:
         """A table's name as the database compares it."""
@@ -35,6 +42,12 @@ class Kind(Protocol):
 
     def field_of(self, column: Column) -> Field:
         """A field whose DDL is the column's type, arguments included, and nothing else: neither NULL nor a default."""
+
+    def numbers_rows(self, table: Table, column: Column) -> bool:
+        """Whether a primary key of one column gets numbers without anything that says so."""
+
+    def comment_clause(self, text: str) -> str:
+        """What gives a column a comment where it is defined; nothing where that is a statement of its own."""
 
     def options_text(self, options: Sequence[str]) -> str:
         """Those of a table's options that can be said when it is made, as SQL behind the closing parenthesis."""
