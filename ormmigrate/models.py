@@ -28,6 +28,7 @@ def known_models(database: Database, registered: Sequence[type[Model]]) -> list[
     """
     found = list(registered) or defined_models(database)
     if not found:
+        _refuse_strangers()
         raise ConfigurationError(
             "The application has no models that are known: register_models() was not called while it was imported, "
             "and no module that was imported defines one for its database.",
@@ -50,6 +51,18 @@ def defined_models(database: Database) -> list[type[Model]]:
     bases = {base for model in mine for base in model.__mro__[1:]}
     bases -= {target for model in mine for target in model._meta.refs.values() if target is not model}
     return [model for model in mine if model not in bases]
+
+
+def _refuse_strangers() -> None:
+    """Where all models belong to another database than the application's, say which."""
+    strangers = [model for model in _derived(Model) if _is_defined(model) and model._meta.fields]
+    if strangers:
+        names, modules = listed([model.__name__ for model in strangers]), {model.__module__ for model in strangers}
+        raise ConfigurationError(
+            f"No model belongs to the application's database; {names} ({listed(sorted(modules))}) have another one.",
+            "let them take the application's Database, in place of a peewee database of their own: "
+            "from .db import db, and class Meta: database = db; or derive them from db.Model.",
+        )
 
 
 def _derived(cls: type[Model]) -> list[type[Model]]:

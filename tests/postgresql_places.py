@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import peewee
-from places import Place
+from places import POSTGRESQL, Place
 
 from ormmigrate import Database
 from ormmigrate.connection import inner
@@ -69,3 +70,18 @@ def statements_of(database: peewee.Database) -> Iterator[list[str]]:
         yield found
     finally:
         database.query_hooks.remove(hear)
+
+
+@contextmanager
+def in_own_database(place: Place) -> Iterator[peewee.Database]:
+    """A database of its own, in its schema public."""
+    name, server = f"d_{uuid.uuid4().hex[:12]}", connected(place)
+    server.execute_sql(f'CREATE DATABASE "{name}"')
+    try:
+        url, mark, options = POSTGRESQL.partition("?")
+        database = inner(replace(place, url=f"{url.rpartition('/')[0]}/{name}{mark}{options}").database())
+        database.connect()
+        yield database
+        database.close()
+    finally:
+        server.execute_sql(f'DROP DATABASE "{name}" WITH (FORCE)')

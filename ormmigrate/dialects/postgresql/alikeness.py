@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ormmigrate.dialects.base import end_quietly, peewee_transaction
 from ormmigrate.dialects.engine import SCRATCH_TABLE
 from ormmigrate.dialects.postgresql import constraining
-from ormmigrate.dialects.postgresql.drafting import altering
+from ormmigrate.dialects.postgresql.drafts import altering
 from ormmigrate.dialects.postgresql.names import clipped
 from ormmigrate.operations import AddConstraint, AddForeignKeyConstraint, AddIndex
 

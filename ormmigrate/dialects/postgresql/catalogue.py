@@ -171,7 +171,8 @@ class Catalogue:
         rows: list[tuple[object, ...]] = self.database.execute_sql(query, params).fetchall()
         return rows
 
-    def _place(self, table: str) -> str:
+    def place(self, table: str) -> str:
+        """A table's name as to_regclass() takes it."""
         # to_regclass() does not cut what is too long.
         return quoted(self.database, clipped(table))
 
@@ -180,14 +181,14 @@ class Catalogue:
 
     def kind(self, table: str) -> str | None:
         """`r` for a table, `p` for one in partitions, `v` for a view; None where there is nothing."""
-        found = self._rows(KIND, self._place(table))
+        found = self._rows(KIND, self.place(table))
         return str(found[0][0]) if found else None
 
     def columns(self, table: str) -> list[str]:
-        return [str(name) for (name,) in self._rows(COLUMNS, self._place(table))]
+        return [str(name) for (name,) in self._rows(COLUMNS, self.place(table))]
 
     def column(self, table: str, column: str) -> Column | None:
-        for type_, not_null, generated, default, collation in self._rows(COLUMN, self._place(table), clipped(column)):
+        for type_, not_null, generated, default, collation in self._rows(COLUMN, self.place(table), clipped(column)):
             expression = None if default is None else str(default)
             return Column(
                 str(type_), bool(not_null), bool(generated), expression, None if collation is None else str(collation)
@@ -195,34 +196,34 @@ class Catalogue:
         return None
 
     def constraints(self, table: str) -> list[Constraint]:
-        rows = self.database.execute_sql(CONSTRAINTS, (self._place(table),)).fetchall()
+        rows = self.database.execute_sql(CONSTRAINTS, (self.place(table),)).fetchall()
         return [
             Constraint(name, KINDS[kind], tuple(columns), tuple(rel_columns), *rest)
             for name, kind, columns, rel_columns, *rest in rows
         ]
 
     def indexes(self, table: str) -> list[Index]:
-        rows = self.database.execute_sql(INDEXES, (self._place(table),)).fetchall()
+        rows = self.database.execute_sql(INDEXES, (self.place(table),)).fetchall()
         return [Index(oid, name, path, tuple(columns), *rest) for oid, name, path, columns, *rest in rows]
 
     def sequences(self, table: str) -> list[Sequence]:
-        return [Sequence(*row) for row in self.database.execute_sql(SEQUENCES, (self._place(table),)).fetchall()]
+        return [Sequence(*row) for row in self.database.execute_sql(SEQUENCES, (self.place(table),)).fetchall()]
 
     def names_beside(self, table: str) -> set[str]:
         """What no index or sequence of that table may be called: they share their names with tables."""
-        return {str(name) for (name,) in self._rows(RELATIONS_BESIDE, self._place(table))}
+        return {str(name) for (name,) in self._rows(RELATIONS_BESIDE, self.place(table))}
 
     def primary_key(self, table: str) -> list[str]:
-        return [str(name) for (name,) in self._rows(PRIMARY_KEY, self._place(table))]
+        return [str(name) for (name,) in self._rows(PRIMARY_KEY, self.place(table))]
 
     def shared_with(self, table: str, column: str) -> list[str]:
-        return [str(name) for (name,) in self._rows(SHARED, self._place(table), clipped(column))]
+        return [str(name) for (name,) in self._rows(SHARED, self.place(table), clipped(column))]
 
     def dependents(self, table: str, column: str) -> list[str]:
         """Views, rules, generated columns, triggers, policies, and foreign keys of other columns, in words."""
-        return [str(words) for words, _ in self._rows(DEPENDENTS, self._place(table), clipped(column))]
+        return [str(words) for words, _ in self._rows(DEPENDENTS, self.place(table), clipped(column))]
 
     def dependents_of_type(self, table: str, column: str) -> list[str]:
         """The same without foreign keys, which change with what they refer to, or say themselves that they cannot."""
-        rows = self._rows(DEPENDENTS, self._place(table), clipped(column))
+        rows = self._rows(DEPENDENTS, self.place(table), clipped(column))
         return [str(words) for words, kind in rows if kind != "pg_constraint"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ormmigrate.dialects.postgresql import resembling
 from ormmigrate.dialects.postgresql.catalogue import Constraint, Index
+from ormmigrate.dialects.postgresql.expressions import part_text
 from ormmigrate.dialects.postgresql.literals import rendered
 from ormmigrate.dialects.postgresql.names import clipped
 from ormmigrate.dialects.postgresql.statements import words_of
@@ -35,13 +37,26 @@ def index_statement(engine: PostgresqlEngine, operation: AddIndex, how: str = ""
     unique = "UNIQUE " if operation.unique else ""
     name, table = engine.quoted(clipped(operation.index)), engine.quoted(operation.table)
     using = f"USING {operation.using} " if operation.using else ""
-    text = f"CREATE {unique}INDEX {how}{name} ON {table} {using}({', '.join(map(engine.quoted, operation.columns))})"
+    parts = ", ".join(" ".join(part).strip() for part in index_parts(engine, operation))
+    text = f"CREATE {unique}INDEX {how}{name} ON {table} {using}({parts})"
     if operation.nulls_distinct is not None:
         _refuse_nulls_distinct(engine, operation)
         text += " NULLS DISTINCT" if operation.nulls_distinct else " NULLS NOT DISTINCT"
     if operation.where is not None:
         text += f" WHERE {rendered(engine.database, operation.where)}"
     return text
+
+
+def index_parts(engine: PostgresqlEngine, operation: AddIndex) -> list[tuple[str, str]]:
+    """Each part's column or expression, and what is said of it besides, as they stand in CREATE INDEX."""
+    found = []
+    for part in operation.columns:
+        text = engine.quoted(part) if isinstance(part, str) else rendered(engine.database, part)
+        value, suffix = part_text(text)
+        # An operator behind it: `n + 1`, which must stand in parentheses.
+        is_whole = not suffix or suffix[0].isalpha() or suffix[0] in '_"'
+        found.append((value, suffix) if is_whole else (f"({text})", ""))
+    return found
 
 
 def _refuse_nulls_distinct(engine: PostgresqlEngine, operation: AddIndex) -> None:
@@ -122,10 +137,9 @@ def sought(engine: PostgresqlEngine, operation: DropConstraint | DropForeignKeyC
     elif operation.name is not None:
         found = [one for one in there if one.name == clipped(operation.name)]
         wanted = f"constraint {operation.name}"
-    elif operation.columns:
-        columns = set(map(clipped, operation.columns))
-        found = [one for one in there if set(one.columns) == columns and one.kind != "PRIMARY KEY"]
-        wanted = f"constraint of ({', '.join(operation.columns)})"
+    elif operation.columns or operation.constraint is not None:
+        found = resembling.resembling(engine, operation, there)
+        wanted = f"constraint of ({', '.join(operation.columns)})" if operation.columns else "such constraint"
     else:
         raise engine.unsupported(
             operation,

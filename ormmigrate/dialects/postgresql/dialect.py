@@ -19,18 +19,24 @@ from ormmigrate.dialects.base import (
 )
 from ormmigrate.dialects.postgresql import locking
 from ormmigrate.dialects.postgresql.codes import sqlstate
-from ormmigrate.errors import ConfigurationError, LockTimeout
+from ormmigrate.errors import LockTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from peewee import Field
 
     from ormmigrate.dialects.base import ColumnFacts
     from ormmigrate.dialects.engine import Engine
+    from ormmigrate.dialects.postgresql.scratching import Scratch
+    from ormmigrate.operations import Operation
+    from ormmigrate.schema import Column, Schema
 
 IDLE, IN_ERROR, UNKNOWN = 0, 3, 4  # libpq's PQtransactionStatus, as both drivers give it
 UNDEFINED_TABLE, UNDEFINED_COLUMN, ACTIVE_SQL_TRANSACTION = "42P01", "42703", "25001"
-
+#: What may stand behind the closing parenthesis of CREATE TABLE, in this order.
+SAID_BEHIND = ("PARTITION BY ", "WITH (")
 SESSION_SETTINGS = ("search_path", "session_replication_role")
 SESSION = "SELECT current_setting('search_path'), current_setting('session_replication_role')"
 RELATIONS = """
@@ -61,6 +67,8 @@ class PostgresqlDialect(Dialect):
     _lock_holder: int | None = None
     #: The search_path of such a batch.
     _path: str | None = None
+    #: The scratch schema that the connection is in.
+    scratch_schema: Scratch | None = None
 
     def in_transaction(self, database: Database) -> bool:
         return self._status(database) not in (IDLE, UNKNOWN)
@@ -222,23 +230,38 @@ class PostgresqlDialect(Dialect):
         return self._status(database) == IN_ERROR
 
     @contextmanager
-    def scratch(self, database: Database) -> Iterator[None]:
-        schema = '"ormmigrate_scratch"'
-        database.execute_sql("BEGIN")
-        try:
-            with peewee_transaction(database):
-                try:
-                    database.execute_sql(f"CREATE SCHEMA {schema}")
-                except PeeweeException as error:
-                    raise ConfigurationError(
-                        f"A scratch schema cannot be made here: {error}",
-                        "use a database in which this user may CREATE SCHEMA: --database URL.",
-                    ) from error
-                database.execute_sql(f"SET LOCAL search_path TO {schema}")
+    def scratch(self, database: Database, unmanaged: Sequence[str] = ()) -> Iterator[None]:
+        from ormmigrate.dialects.postgresql.scratching import scratch_schema
+
+        schema = self.schema
+        with scratch_schema(self, database, unmanaged) as made:
+            # Inside there is no other.
+            self.schema, self.scratch_schema = None, made
+            try:
                 yield
-        finally:
-            if self.in_transaction(database):
-                end_quietly("ROLLBACK", database, "ROLLBACK")
+            finally:
+                self.schema, self.scratch_schema = schema, None
+
+    def inspect(self, database: Database) -> Schema:
+        from ormmigrate.dialects.postgresql.inspecting import inspected
+
+        return inspected(self, database, self.scratch_schema.path if self.scratch_schema else ())
+
+    def field_of(self, column: Column) -> Field:
+        from ormmigrate.dialects.postgresql.fields import field_of_type
+
+        return field_of_type(column.type)
+
+    def beside(self, database: Database, schema: Schema) -> tuple[list[Operation], list[Operation]]:
+        from ormmigrate.dialects.postgresql.beside import statements
+
+        return statements(self, database, schema)
+
+    def options_text(self, options: Sequence[str]) -> str:
+        return " ".join(option for option in options if option.startswith(SAID_BEHIND))
+
+    def unsaid_options(self, options: Sequence[str]) -> list[str]:
+        return [option for option in options if not option.startswith(SAID_BEHIND)]
 
     def engine(self, database: Database) -> Engine:
         from ormmigrate.dialects.postgresql.engine import PostgresqlEngine

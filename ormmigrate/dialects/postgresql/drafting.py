@@ -1,9 +1,7 @@
-"""What each change of a table comes to: clauses that one ALTER TABLE can share, and statements of their own."""
+"""Each change of a table, read up in the catalogue and put into words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +10,10 @@ from peewee import Field, ForeignKeyField, callable_
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import UNFILLED, column_indexes, declares_default, default_of
 from ormmigrate.dialects.postgresql import constraining
-from ormmigrate.dialects.postgresql.literals import constant, default_words, rendered, without_cast
+from ormmigrate.dialects.postgresql.drafts import Draft, altering
+from ormmigrate.dialects.postgresql.literals import constant, default_words, rendered
 from ormmigrate.dialects.postgresql.names import clipped, following_columns, free
+from ormmigrate.dialects.postgresql.retyping import retyped
 from ormmigrate.dialects.postgresql.statements import names_in, words_of
 from ormmigrate.operations import (
     AddColumn,
@@ -35,30 +35,7 @@ from ormmigrate.operations import (
 )
 
 if TYPE_CHECKING:
-    from ormmigrate.dialects.postgresql.catalogue import Column
     from ormmigrate.dialects.postgresql.engine import PostgresqlEngine
-
-#: What a column of a type that counts by itself is: the counting is its sequence's.
-COUNTED = {"SMALLSERIAL": "SMALLINT", "SERIAL": "INTEGER", "BIGSERIAL": "BIGINT"}
-INTEGERS = {"SMALLINT": "smallint", "INT2": "smallint", "INT": "integer", "INT4": "integer", "INTEGER": "integer"}
-INTEGERS |= {"BIGINT": "bigint", "INT8": "bigint"}
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a change comes to, in this order.
-
-    Attributes:
-        clauses: of an ALTER TABLE that they may share with those of other changes.
-        after: clauses that need another ALTER TABLE behind that one.
-        steps: statements, and functions to call, behind all that.
-        names: the columns and constraints that it is about, besides those that the operation names.
-    """
-
-    clauses: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    steps: tuple[str | Callable[[], None], ...] = ()
-    names: frozenset[str] = frozenset()
 
 
 def drafted(engine: PostgresqlEngine, change: Any) -> Draft:
@@ -76,7 +53,7 @@ def drafted(engine: PostgresqlEngine, change: Any) -> Draft:
         case RenameColumn():
             return _renamed(engine, change)
         case AlterColumnType():
-            return _of_type(engine, change)
+            return retyped(engine, change)
         case AddNotNull():
             return Draft((f"{column} SET NOT NULL",))
         case DropNotNull():
@@ -104,8 +81,9 @@ def names_of(engine: PostgresqlEngine, change: Change) -> frozenset[str]:
     names = {
         getattr(change, name) for name in ("column", "new_name", "name") if isinstance(getattr(change, name, 0), str)
     }
-    names.update(getattr(change, "columns", ()))
-    texts: list[Any] = [getattr(change, "constraint", None)]
+    columns = getattr(change, "columns", ())
+    names.update(one for one in columns if isinstance(one, str))
+    texts: list[Any] = [getattr(change, "constraint", None), *(one for one in columns if not isinstance(one, str))]
     if isinstance(change, AlterColumnType):
         texts.append(change.cast)
     elif isinstance(change, AddColumn):
@@ -127,10 +105,6 @@ def adds_constraint(change: Change) -> bool:
     return isinstance(change, (AddConstraint, AddUnique, AddForeignKeyConstraint))
 
 
-def altering(engine: PostgresqlEngine, table: str, clauses: tuple[str, ...] | list[str]) -> str:
-    return f"ALTER TABLE {engine.quoted(table)} {', '.join(clauses)}"
-
-
 # -- columns ------------------------------------------------------------------------------------
 
 
@@ -139,7 +113,8 @@ def _added(engine: PostgresqlEngine, change: AddColumn) -> Draft:
     database = engine.database
     counts = field.auto_increment or bool(field.sequence)
     has_value = field.default is not None
-    if not (field.null or has_value or change.allow_not_null or counts or declares_default(field)):
+    fills_itself = counts or declares_default(field) or _is_generated(field)
+    if not (field.null or has_value or change.allow_not_null or fills_itself):
         raise engine.unsupported(change, *UNFILLED)
     indexes = [
         constraining.index_statement(engine, index) for index in column_indexes(change.table, change.column, field)
@@ -167,6 +142,10 @@ def _added(engine: PostgresqlEngine, change: AddColumn) -> Draft:
             *indexes,
         ),
     )
+
+
+def _is_generated(field: Field) -> bool:
+    return any(words_of(str(getattr(one, "sql", one)))[:1] == ["GENERATED"] for one in field.constraints or ())
 
 
 def _definition(engine: PostgresqlEngine, field: Field) -> str:
@@ -224,53 +203,3 @@ def _default(engine: PostgresqlEngine, change: AddColumnDefault) -> str:
         column = engine.catalogue.column(change.table, change.column)
         kind = column.type if column else ""
     return default_words(engine.database, change.default, kind)
-
-
-# -- types --------------------------------------------------------------------------------------
-
-
-def _of_type(engine: PostgresqlEngine, change: AlterColumnType) -> Draft:
-    field = engine.prepared(change)
-    database, catalogue = engine.database, engine.catalogue
-    was = catalogue.column(change.table, change.column)
-    if was is None:
-        raise engine.not_there(change, "column", change.column)
-    uses = catalogue.dependents_of_type(change.table, change.column)
-    if uses:
-        raise engine.unsupported(
-            change,
-            f"PostgreSQL changes no type of a column that these use: {', '.join(uses)}.",
-            "drop them before, with migrator.sql('DROP VIEW ...') or drop_column, and make them again behind it.",
-        )
-    type_ = _plain_type(rendered(database, field.ddl_datatype(database.get_sql_context())))
-    column = f"ALTER COLUMN {engine.quoted(change.column)}"
-    # TYPE without COLLATE puts the collation of the new type in place of the column's own.
-    collation = field.collation or (was.collation if was.collation and engine.has_collations(type_) else None)
-    clause = f"{column} TYPE {type_}" + (f" COLLATE {collation}" if collation else "")
-    if change.cast is not None:
-        clause += f" USING {rendered(database, change.cast)}"
-    clauses = [clause]
-    if was.default is not None and not was.is_generated:
-        # The old one would keep a cast to the old type, and nobody could tell it from one that says so.
-        clauses = [f"{column} DROP DEFAULT", clause, f"{column} SET DEFAULT {without_cast(was.default)}"]
-    return Draft(tuple(clauses), steps=tuple(_counting(engine, change, was, type_)))
-
-
-def _plain_type(type_: str) -> str:
-    """A type without what makes it count: those are no types, but a default and a sequence."""
-    words = words_of(type_)
-    if words and words[0] in COUNTED:
-        return COUNTED[words[0]]
-    return words[0] if "GENERATED" in words else type_
-
-
-def _counting(engine: PostgresqlEngine, change: AlterColumnType, was: Column, type_: str) -> list[str]:
-    """The sequence that a column owns counts as far as its new type does; an identity's does by itself."""
-    meant = INTEGERS.get(type_.upper())
-    if meant is None or was.type == meant:
-        return []
-    return [
-        f"ALTER SEQUENCE {sequence.path} AS {meant}"
-        for sequence in engine.catalogue.sequences(change.table)
-        if sequence.column == clipped(change.column) and not sequence.is_identity
-    ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peewee import Database, Field, FieldDatabaseHook, ForeignKeyField, PeeweeException
 
 from ormmigrate.dialects import ddl
-from ormmigrate.dialects.base import Dialect
 from ormmigrate.dialects.engine import DONE, Engine, Outcome, default_of
 from ormmigrate.dialects.postgresql import online, renaming
 from ormmigrate.dialects.postgresql.catalogue import Catalogue
@@ -37,15 +36,18 @@ from ormmigrate.operations import (
     Sql,
 )
 
+if TYPE_CHECKING:
+    from ormmigrate.dialects.postgresql.dialect import PostgresqlDialect
+
 #: What changes rows, and locks no more than those.
 OF_ROWS = ("backfill", "run")
-IS_COLLATABLE = "SELECT typcollation <> 0 FROM pg_type WHERE oid = to_regtype(%s)"
 
 
 class PostgresqlEngine(Engine):
-    def __init__(self, dialect: Dialect, database: Database) -> None:
+    def __init__(self, dialect: PostgresqlDialect, database: Database) -> None:
         super().__init__(dialect, database)
         self.catalogue = Catalogue(database)
+        self.scratch = dialect.scratch_schema
 
     # -- running ----------------------------------------------------------------------------
 
@@ -58,6 +60,11 @@ class PostgresqlEngine(Engine):
             peewee.PeeweeException: what the database says.
         """
         plainly = partial(super().run, operation)
+        outside = self._outside(operation)
+        if outside and isinstance(operation, DropTable) and operation.safe:
+            return DONE
+        if outside:
+            raise self.not_there(operation, "table", outside[0])
         try:
             if isinstance(operation, (Sql, Script)) or operation.kind in OF_ROWS:
                 return plainly()
@@ -71,6 +78,17 @@ class PostgresqlEngine(Engine):
                 raise
             raise refusal from error
 
+    def _outside(self, operation: Operation) -> list[str]:
+        """The tables that an operation would find outside of the scratch schema that it runs in."""
+        if self.scratch is None:
+            return []
+        names = names_meant(operation)
+        if isinstance(operation, CreateTable):
+            names.discard(clipped(operation.table))
+        elif isinstance(operation, RenameTable):
+            names.discard(clipped(operation.new_name))
+        return self.scratch.outside(self.database, names)
+
     def runs_alone(self, operation: Operation) -> bool:
         if not self.runs_online:
             return False
@@ -82,7 +100,7 @@ class PostgresqlEngine(Engine):
         self, operation: Operation, kind: str, name: str, there: Sequence[str] | None = None
     ) -> UnsupportedOperation:
         """The error for what an operation names and nobody has, with what there is."""
-        table = getattr(operation, "table", name)
+        table = name if kind == "table" else getattr(operation, "table", name)
         if kind == "table" or self.catalogue.kind(table) is None:
             tables = listed(self.catalogue.tables()) or "none"
             reason = f"There is no table {table}. There are: {tables}."
@@ -144,10 +162,6 @@ class PostgresqlEngine(Engine):
                 )
         if self.dialect.in_transaction(self.database):
             fire_deferred(self.database)  # what the table's own keys put off would refuse the ALTER TABLE that follows
-
-    def has_collations(self, type_: str) -> bool:
-        found = self.database.execute_sql(IS_COLLATABLE, (type_,)).fetchone()
-        return bool(found and found[0])
 
     # -- text -----------------------------------------------------------------------------------
 

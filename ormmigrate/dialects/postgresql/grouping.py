@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ormmigrate.dialects.postgresql.drafting import Draft, adds_constraint, altering, drafted, names_of
+from ormmigrate.dialects.postgresql.drafting import adds_constraint, drafted, names_of
+from ormmigrate.dialects.postgresql.drafts import Draft, altering
 from ormmigrate.errors import UnsupportedOperation
 from ormmigrate.operations import AddIndex, Change, DropIndex, Operation, RenameColumn
 
@@ -43,6 +44,7 @@ class _Pending:
         draft = self._draft(change)
         if draft.names & self.names:
             self.run()
+            draft = self._draft(change)
         self.clauses += draft.clauses
         self.after += draft.after
         self.names |= draft.names | (names or names_of(self.engine, change))

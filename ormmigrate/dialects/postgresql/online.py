@@ -15,7 +15,8 @@ from peewee import IntegrityError, PeeweeException
 from ormmigrate.dialects.postgresql import alikeness, constraining
 from ormmigrate.dialects.postgresql.catalogue import Constraint, Index
 from ormmigrate.dialects.postgresql.codes import sqlstate
-from ormmigrate.dialects.postgresql.drafting import altering
+from ormmigrate.dialects.postgresql.drafts import altering
+from ormmigrate.dialects.postgresql.literals import rendered
 from ormmigrate.dialects.postgresql.names import clipped, object_name
 from ormmigrate.dialects.postgresql.statements import significant, words_of
 from ormmigrate.dialects.postgresql.waiting import (
@@ -176,12 +177,11 @@ def _drop_concurrently(engine: PostgresqlEngine, index: Index) -> None:
 
 def _duplicates(engine: PostgresqlEngine, index: AddIndex) -> str:
     """Some of the values that are there more than once, and how often."""
-    columns = ", ".join(map(engine.quoted, index.columns))
-    statement = constraining.index_statement(engine, index)
-    _, has_condition, condition = statement.partition(" WHERE ")
-    conditions = [f"({condition})"] if has_condition else []
+    values = [value for value, _ in constraining.index_parts(engine, index)]
+    columns = ", ".join(values)
+    conditions = [f"({rendered(engine.database, index.where)})"] if index.where is not None else []
     if index.nulls_distinct is not False:
-        conditions += [f"{engine.quoted(column)} IS NOT NULL" for column in index.columns]
+        conditions += [f"{value} IS NOT NULL" for value in values]
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     query = (
         f"SELECT ROW({columns})::text, count(*) FROM {engine.quoted(index.table)} {where}"
