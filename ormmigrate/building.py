@@ -58,6 +58,13 @@ class Builder:
         """Whether two names of columns are one."""
         return self.kind.folded_column(one) == self.kind.folded_column(other)
 
+    def _path(self, table: str) -> tuple[str, str]:
+        """The schema of a table that a key refers to, empty where it is this one, and its name."""
+        if self.schema.table(table) is not None:
+            return "", table
+        schema, _, name = table.rpartition(".")
+        return schema, name
+
     def names(self, columns: Iterable[str]) -> str:
         """`"a", "b"`, as in SQL."""
         return ", ".join(map(self.kind.quoted, columns))
@@ -123,7 +130,7 @@ class Builder:
     def _referring(self, column: Column, key: ForeignKey) -> ForeignKeyField:
         known = column.field if isinstance(column.field, ForeignKeyField) else None
         made = self.typed(column)
-        schema, _, table = key.table.rpartition(".")
+        schema, table = self._path(key.table)
         target: Any = reference(
             table, key.target_columns[0], None if type(made) is IntegerField else made, schema=schema or None
         )
@@ -205,6 +212,7 @@ class Builder:
             where=None if index.where is None else SQL(index.where),
             nulls_distinct=None if index.nulls_distinct else False,
             name=None if index.name == usual else index.name,
+            include=index.include,
         )
 
     def _part(self, part: Part) -> str:
@@ -224,7 +232,7 @@ class Builder:
 
     def foreign_key(self, key: ForeignKey) -> SQL:
         """`FOREIGN KEY ("a") REFERENCES "t" ("b") ON DELETE CASCADE`."""
-        target = ".".join(map(self.kind.quoted, key.table.split(".")))
+        target = ".".join(self.kind.quoted(name) for name in self._path(key.table) if name)
         text = f"FOREIGN KEY ({self.names(key.columns)}) REFERENCES {target} ({self.names(key.target_columns)})"
         text += "" if key.on_delete == NO_ACTION else f" ON DELETE {key.on_delete}"
         text += "" if key.on_update == NO_ACTION else f" ON UPDATE {key.on_update}"
@@ -235,7 +243,7 @@ class Builder:
         alone = [one for one in table.foreign_keys if one.columns == key.columns]
         if len(key.columns) > 1 or key.deferrable or len(alone) > 1:
             return AddConstraint(table.name, key.name, self.foreign_key(key))
-        schema, _, target = key.table.rpartition(".")
+        schema, target = self._path(key.table)
         return AddForeignKeyConstraint(
             table.name,
             key.columns[0],

@@ -101,6 +101,7 @@ class TableMigrator:
         name: str | None = None,
         *,
         concurrently: bool = False,
+        include: Sequence[str] = (),
         allow_copy: bool = False,
     ) -> None:
         self._perform(
@@ -113,6 +114,7 @@ class TableMigrator:
                 nulls_distinct,
                 name,
                 concurrently,
+                _columns(include),
                 allow_copy=allow_copy,
             )
         )
@@ -126,13 +128,14 @@ class TableMigrator:
         using: str | None = None,
         where: Node | None = None,
         nulls_distinct: bool | None = None,
+        include: Sequence[str] = (),
         concurrently: bool = False,
     ) -> None:
         replaces = None
         if columns:
             parts = _parts(columns)
             replaces = AddIndex(
-                self._table, parts, unique, using, where, nulls_distinct, index_name, concurrently=concurrently
+                self._table, parts, unique, using, where, nulls_distinct, index_name, concurrently, _columns(include)
             )
         self._perform(DropIndex(self._table, index_name, replaces, concurrently))
 
@@ -371,6 +374,7 @@ class Migrator:
         name: str | None = None,
         *,
         concurrently: bool = False,
+        include: Sequence[str] = (),
         allow_copy: bool = False,
     ) -> None:
         """Add an index, called `table_column_column` unless named.
@@ -379,9 +383,18 @@ class Migrator:
             columns: names of columns; SQL('"created" DESC') or SQL("lower(email)") for anything else.
             concurrently: on PostgreSQL, without keeping anybody from writing. Such operations, and those with
                 `online=True`, need a migration with `transactional = False`; elsewhere they run in their plain form.
+            include: on PostgreSQL, columns that the index carries without being ordered by them.
         """
         self._of(table).add_index(
-            columns, unique, using, where, nulls_distinct, name, concurrently=concurrently, allow_copy=allow_copy
+            columns,
+            unique,
+            using,
+            where,
+            nulls_distinct,
+            name,
+            concurrently=concurrently,
+            include=include,
+            allow_copy=allow_copy,
         )
 
     def drop_index(
@@ -394,6 +407,7 @@ class Migrator:
         using: str | None = None,
         where: Node | None = None,
         nulls_distinct: bool | None = None,
+        include: Sequence[str] = (),
         concurrently: bool = False,
     ) -> None:
         """Drop an index. With the `columns` that it covered, and the rest as for add_index, it can be reversed."""
@@ -404,6 +418,7 @@ class Migrator:
             using=using,
             where=where,
             nulls_distinct=nulls_distinct,
+            include=include,
             concurrently=concurrently,
         )
 

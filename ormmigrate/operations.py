@@ -303,6 +303,7 @@ class AddIndex(Change):
 
     Attributes:
         columns: of each part the column's name, or SQL for anything else: SQL('"created" DESC'), SQL("lower(email)").
+        include: columns that it carries without being ordered by them (PostgreSQL).
     """
 
     kind = "add_index"
@@ -314,6 +315,7 @@ class AddIndex(Change):
     nulls_distinct: bool | None = None
     name: str | None = None
     concurrently: bool = False
+    include: tuple[str, ...] = ()
 
     @property
     def index(self) -> str:
@@ -360,7 +362,7 @@ class AddConstraint(Change):
     online: bool = False
 
     def describe(self) -> str:
-        return f"add the constraint {self.name} to {self.table}"
+        return f"add the constraint {self.name or first_line(part_words(self.constraint))} to {self.table}"
 
     def reverse(self) -> tuple[Operation, ...]:
         return (DropConstraint(self.table, self.name, constraint=self.constraint, replaces=self),)
@@ -396,7 +398,8 @@ class DropConstraint(Change):
     columns: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        which = self.name or f"of ({', '.join(self.columns)})"
+        said = self.name or (self.constraint is not None and first_line(part_words(self.constraint)))
+        which = said or f"of ({', '.join(self.columns)})"
         return f"drop the constraint {which} of {self.table}"
 
     def reverse(self) -> tuple[Operation, ...] | None:

@@ -13,8 +13,10 @@ from places import Place
 from postgresql_catalogue import differences, state
 from postgresql_places import batch, connected, engine_of, operation_of, perform, statements_of
 
-from ormmigrate import UnsupportedOperation, reference
+from ormmigrate import Database, UnsupportedOperation, reference
+from ormmigrate.connection import inner
 from ormmigrate.dialects import dialect_of
+from ormmigrate.diff import diff
 from ormmigrate.operations import AddConstraint, AlterTable, DropConstraint
 from ormmigrate.schema import Check as CheckFacts
 from ormmigrate.schema import Column, ForeignKey, Index, Part, Table
@@ -330,3 +332,23 @@ def test_a_column_with_all_that_can_be_said_of_one(postgresql_place: Place):
     assert found.columns[-1] == Column("Sa id", "text", default="'100 %'", collation='"C"')
     assert found.checks == (CheckFacts("\"Sa id\" <> '%'"),)
     assert found.indexes == (Index((Part("Sa id"),), unique=True),)
+
+
+def test_an_index_carries_columns_and_comes_back_with_them(postgresql_place: Place):
+    database = Database(postgresql_place.url)
+    with inner(database).connection_context():
+        dialect = dialect_of(inner(database))
+        database.execute_sql("CREATE TABLE carried (id serial PRIMARY KEY, a int, b int)")
+        database.execute_sql("INSERT INTO carried (a, b) SELECT n, n FROM generate_series(1, 100) AS n")
+        plain = dialect.inspect(inner(database))
+        database.execute_sql("CREATE INDEX carrying ON carried (a) INCLUDE (b)")
+        carrying = dialect.inspect(inner(database))
+        for before, after in ((carrying, plain), (plain, carrying)):
+            for operation in diff(before, after).operations:
+                dialect.engine(inner(database)).run(operation)
+            assert dialect.inspect(inner(database)) == after
+        (dropped,) = diff(carrying, plain).operations
+        (back,) = dropped.reverse() or ()
+        dialect.engine(inner(database)).run(dropped)
+        dialect.engine(inner(database)).run(back)
+        assert dialect.inspect(inner(database)) == carrying

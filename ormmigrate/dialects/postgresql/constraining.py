@@ -39,6 +39,7 @@ def index_statement(engine: PostgresqlEngine, operation: AddIndex, how: str = ""
     using = f"USING {operation.using} " if operation.using else ""
     parts = ", ".join(" ".join(part).strip() for part in index_parts(engine, operation))
     text = f"CREATE {unique}INDEX {how}{name} ON {table} {using}({parts})"
+    text += f" INCLUDE ({', '.join(map(engine.quoted, operation.include))})" if operation.include else ""
     if operation.nulls_distinct is not None:
         _refuse_nulls_distinct(engine, operation)
         text += " NULLS DISTINCT" if operation.nulls_distinct else " NULLS NOT DISTINCT"

@@ -67,6 +67,7 @@ from ormmigrate.operations import (
 
 SPARE_TABLE = "ormmigrate_old_{}"
 NATIVE_DROP_COLUMN = (3, 35, 0)
+NATIVE_LOOKS_AT_ROWS = (3, 37, 0)  # whether they fulfil a CHECK that comes with ADD COLUMN
 NATIVE_CONSTRAINTS = (3, 53, 0)
 
 
@@ -178,7 +179,9 @@ class SqliteEngine(Engine):
         alone = read_table(f"CREATE TABLE t ({definition})")
         column = alone.columns[0]
         refers = column.of_kind("FOREIGN KEY") and column.of_kind("DEFAULT")  # rows have to be looked at
-        if refers or not drafts.can_be_appended(alone, column):
+        restricts = column.of_kind("CHECK") or (column.of_kind("GENERATED") and column.of_kind("NOT NULL"))
+        is_unseen = restricts and self.database.server_version < NATIVE_LOOKS_AT_ROWS
+        if refers or is_unseen or not drafts.can_be_appended(alone, column):
             return None
         try:
             with undoable(self.database):
@@ -251,26 +254,25 @@ class SqliteEngine(Engine):
     # -- indexes and constraints ------------------------------------------------------------
 
     def add_index(self, operation: AddIndex) -> Outcome:
-        if operation.using is not None or operation.nulls_distinct is not None:
+        if operation.using is not None or operation.nulls_distinct is not None or operation.include:
             raise self.unsupported(
                 operation,
-                "SQLite has one kind of index, and no NULLS DISTINCT.",
-                "leave using= and nulls_distinct= out.",
+                "SQLite has one kind of index, and neither NULLS DISTINCT nor INCLUDE.",
+                "leave using=, nulls_distinct= and include= out.",
             )
         # It takes a name in double quotes that is no column for a text, and would index that.
         columns = columns_of(self.database, operation.table)
         table = Table(operation.table, "", columns) if columns else find(self.database, operation.table)
         draft = Draft(table, "", table.columns, {})
-        names = tuple(draft.column(name).name for name in operation.columns)
-        where = words.where_words(self.database, operation)
-        drafts.check_names(draft, where)
+        names = tuple(draft.column(name).name for name in operation.names)
+        listed = words.index_words(self.database, operation)
+        drafts.check_names(draft, listed)
         unique = "UNIQUE " if operation.unique else ""
-        listed = f"({', '.join(map(quoted, operation.columns))}) {where and f'WHERE {where}'}".rstrip()
         try:
             # Not by playhouse, which takes a dot in a name for that of a schema.
             self.database.execute_sql(f"CREATE {unique}INDEX main.{quoted(operation.index)} ON {table.quoted} {listed}")
         except IntegrityError:
-            if operation.where is None:
+            if operation.where is None and len(names) == len(operation.columns):
                 draft = replace(draft, demands=(Demand("UNIQUE", names),))
                 check_rows(self.database, draft, table.quoted)
             raise
