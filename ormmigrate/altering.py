@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
-from decimal import Decimal
 from itertools import chain, count
 from typing import Any, TypeVar
 
 from peewee import (
     SQL,
-    BlobField,
-    BooleanField,
     Check,
-    DateField,
-    DateTimeField,
-    DecimalField,
-    Field,
-    FloatField,
-    ForeignKeyField,
-    IntegerField,
-    TimeField,
-    UUIDField,
-    callable_,
 )
 
-from ormmigrate.building import Builder, literal_of
+from ormmigrate.building import Builder
+from ormmigrate.facts import add_index, columns_of, drop_foreign_key, drop_index, without_twin
+from ormmigrate.filling import default_value, fill_of, fills_alike, is_alone_unique, placeholder
+from ormmigrate.literals import words_of
 from ormmigrate.operations import (
     UNDECIDED,
     AddColumn,
     AddColumnDefault,
     AddConstraint,
-    AddForeignKeyConstraint,
     AddNotNull,
-    AddUnique,
     AlterColumnType,
     AlterTable,
     Backfill,
     DropColumn,
     DropColumnDefault,
     DropConstraint,
-    DropForeignKeyConstraint,
-    DropIndex,
     DropNotNull,
     Operation,
     fills_itself,
@@ -51,26 +35,6 @@ from ormmigrate.operations import (
 from ormmigrate.schema import Check as CheckFacts
 from ormmigrate.schema import Column, ForeignKey, Index, Schema, Table
 
-PLAIN_VALUES = (bool, int, float, str, bytes, Decimal, date, time, uuid.UUID)
-#: What a column that forbids NULL holds after it came back without its values.
-PLACEHOLDERS: tuple[tuple[type[Field], Any], ...] = (
-    (BooleanField, False),
-    (IntegerField, 0),
-    (DecimalField, Decimal(0)),
-    (FloatField, 0.0),
-    (DateTimeField, datetime(1970, 1, 1)),
-    (DateField, date(1970, 1, 1)),
-    (TimeField, time(0)),
-    (UUIDField, uuid.uuid4),
-    (BlobField, b""),
-)
-#: The same by a word in a type that peewee has no field for.
-RAW_PLACEHOLDERS = (
-    (("int", "num", "dec", "real", "double", "float", "bool", "serial", "bit"), 0),
-    (("date", "time"), "1970-01-01 00:00:00"),
-    (("json",), "{}"),
-    (("blob", "bytea", "binary"), b""),
-)
 Value = TypeVar("Value")
 Named = TypeVar("Named", Index, ForeignKey, CheckFacts)
 Predicate = Callable[[ForeignKey], bool]
@@ -182,7 +146,9 @@ class _Altering:
         # What is made from a column goes ahead of it.
         for column in sorted(self.dropped, key=lambda one: one.generated is None):
             if self._shares_default(self.old, self.was, column):
-                self.found.early.append(DropColumnDefault(self.was.name, column.name, default=_default(column.default)))
+                self.found.early.append(
+                    DropColumnDefault(self.was.name, column.name, default=default_value(column.default))
+                )
                 column = replace(column, default=None)
             yield self._drop_column(column)
 
@@ -208,7 +174,7 @@ class _Altering:
         # A generated column may be made from one that comes with it.
         for column in sorted([*self.added, *(other for _, other in self.remade)], key=lambda one: one.generated or ""):
             if self._shares_default(self.new, self.is_, column):
-                self.found.late.append(AddColumnDefault(self.was.name, column.name, _default(column.default)))
+                self.found.late.append(AddColumnDefault(self.was.name, column.name, default_value(column.default)))
                 column = replace(column, default=None)
             built = self.new.field(self.is_, column, late)
             self.said |= {id(fact) for fact in built.said}
@@ -224,14 +190,14 @@ class _Altering:
             return
         is_retyped = _is_retyped(one, other)
         if one.default != other.default and one.default is not None and (other.default is None or is_retyped):
-            self.found.early.append(DropColumnDefault(table, name, default=_default(one.default)))
+            self.found.early.append(DropColumnDefault(table, name, default=default_value(one.default)))
         if is_retyped:
             self.found.middle.append(
                 AlterColumnType(table, name, self.new.retyped(other), replaces=self.old.retyped(one))
             )
         if one.default != other.default and other.default is not None:
-            replaces = None if one.default is None or is_retyped else _default(one.default)
-            self.found.late.append(AddColumnDefault(table, name, _default(other.default), replaces))
+            replaces = None if one.default is None or is_retyped else default_value(one.default)
+            self.found.late.append(AddColumnDefault(table, name, default_value(other.default), replaces))
         self._nullable(one, other)
         for what in ("identity", "on_update", "comment"):
             if getattr(one, what) != getattr(other, what):
@@ -241,7 +207,7 @@ class _Altering:
         if one.null and not other.null:
             fill = Backfill(
                 self.was.name,
-                {one.name: _fill(other)},
+                {one.name: fill_of(other)},
                 SQL(f"{self.old.kind.quoted(one.name)} IS NULL"),
                 reverse_values={},
             )
@@ -300,7 +266,7 @@ class _Altering:
         """The facts that the others lack, and those that name a column which is made anew."""
         missing = {id(fact) for fact in without_twin(facts, others, key)}
         for fact in facts:
-            names = {self.fold(name) for name in _named(fact)}
+            names = {self.fold(name) for name in columns_of(fact)}
             is_changed = id(fact) in missing or moved & names or self._is_forced(fact)
             if is_changed and id(fact) not in self.said:
                 yield fact
@@ -343,121 +309,12 @@ class _Altering:
         self.found.unexpressed.append(f"{self.was.name}: {what}: {_shown(was)} -> {_shown(is_)}")
 
 
-# -- parts that tables share ----------------------------------------------------------------------
-
-
-def drop_foreign_key(builder: Builder, table: Table, key: ForeignKey) -> DropForeignKeyConstraint | DropConstraint:
-    """The operation that drops a foreign key, with what it was."""
-    added = builder.add_foreign_key(table, key)
-    if isinstance(added, AddForeignKeyConstraint):
-        return DropForeignKeyConstraint(table.name, key.columns[0], replaces=added)
-    columns = () if key.name else key.columns
-    return DropConstraint(table.name, key.name, constraint=added.constraint, columns=columns)
-
-
-def drop_index(builder: Builder, table: Table, index: Index) -> DropIndex | DropConstraint:
-    """The operation that drops an index or a UNIQUE constraint, with what it was."""
-    if not index.is_constraint:
-        added = builder.add_index(table.name, index)
-        return DropIndex(table.name, index.name or added.index, replaces=added)
-    columns = () if index.name else tuple(part.text for part in index.parts)
-    return DropConstraint(table.name, index.name, constraint=builder.unique(index), columns=columns)
-
-
-def add_index(builder: Builder, table: Table, index: Index) -> Any:
-    """The operation that adds an index or a UNIQUE constraint."""
-    if not index.is_constraint:
-        return builder.add_index(table.name, index)
-    if index.is_plain and index.columns and index.name == AddUnique(table.name, index.columns).name:
-        return AddUnique(table.name, index.columns)
-    return AddConstraint(table.name, index.name, builder.unique(index))
-
-
-def is_alone_unique(builder: Builder, table: Table, column: Column) -> bool:
-    """Whether no two rows may hold the same in a column."""
-    alone = [index for index in table.indexes if index.unique and len(index.parts) == 1]
-    return any(builder.same(name, column.name) for index in alone for name in _named(index))
-
-
-def fills_alike(made: Field, column: Column) -> bool:
-    """Whether rows that are there would all get the same in a column that is added."""
-    said = column.default is not None or (made.default is not None and not callable_(made.default))
-    return said and not column.null
-
-
-def placeholder(made: Field, column: Column, *, is_unique: bool) -> Any:
-    """What rows hold in a column that came back without its values; None where nothing can be said."""
-    if isinstance(made, ForeignKeyField):
-        return None  # no row that it could refer to is known
-    if is_unique and not isinstance(made, (UUIDField, DateField, DateTimeField, TimeField, BlobField)):
-        return count(1).__next__
-    for kind, value in PLACEHOLDERS:
-        if isinstance(made, kind):
-            return value
-    for words, value in RAW_PLACEHOLDERS:
-        if any(word in column.type.lower() for word in words):
-            return value
-    return ""
-
-
-def words_of(text: str) -> set[str]:
-    """Every word of an expression that could be a name."""
-    return set("".join(character if character.isalnum() or character in "_$" else " " for character in text).split())
-
-
-def _named(fact: object) -> Iterable[str]:
-    """The columns that a fact names, or may name."""
-    if isinstance(fact, Index):
-        expressions = [fact.where or "", *(part.text for part in fact.parts if part.is_expression)]
-        names = {part.text for part in fact.parts if not part.is_expression}
-        return names.union(fact.include, *map(words_of, expressions))
-    return getattr(fact, "columns", ())
-
-
 def _generation(column: Column) -> tuple[object, ...]:
     return column.type, column.null, column.collation, column.generated, column.stored
 
 
-def without_twin(facts: Sequence[Value], others: Sequence[Value], key: Callable[[Value], object]) -> list[Value]:
-    """The facts that the others lack. Of several that say the same, first those of the same name are one."""
-
-    def is_same(one: Any, other: Any) -> bool:
-        return key(one) == key(other)
-
-    def is_itself(one: Any, other: Any) -> bool:
-        kinds = getattr(one, "is_constraint", None) == getattr(other, "is_constraint", None)
-        return kinds and one.name == other.name and is_same(one, other)
-
-    missing, left = list(facts), list(others)
-    for is_twin in (is_itself, is_same):
-        rest = []
-        for fact in missing:
-            place = next((place for place, other in enumerate(left) if is_twin(fact, other)), None)
-            if place is None:
-                rest.append(fact)
-            else:
-                del left[place]
-        missing = rest
-    return missing
-
-
 def _is_retyped(one: Column, other: Column) -> bool:
     return one.generated is None and (one.type, one.collation) != (other.type, other.collation)
-
-
-def _default(text: str | None) -> Any:
-    constant = literal_of(text or "")
-    return SQL(text) if constant is None else constant
-
-
-def _fill(column: Column) -> Any:
-    """What rows that hold NULL get in a column that forbids it."""
-    made = column.field
-    if made is not None and made.default is not None and not callable_(made.default):
-        value = made.db_value(made.default)
-        if isinstance(value, PLAIN_VALUES):
-            return value
-    return UNDECIDED if column.default is None else _default(column.default)
 
 
 def _shown(value: object) -> str:

@@ -26,13 +26,12 @@ from peewee import (
 )
 
 from ormmigrate.fields import RawField
+from ormmigrate.literals import default_clause, is_call
 from ormmigrate.migration import reference
 from ormmigrate.operations import AddConstraint, AddForeignKeyConstraint, AddIndex, CreateTable, index_name
 from ormmigrate.schema import NO_ACTION, Column, ForeignKey, Index, Part, Schema, Table
 from ormmigrate.schema import Check as CheckFacts
 
-#: Functions that stand for themselves behind DEFAULT, with parentheses or without.
-NOW = ("current_timestamp", "current_date", "current_time", "localtime", "localtimestamp", "now")
 #: Constraints of a field that are no constraint of the table, nor a default.
 SAID_ELSEWHERE = ("AUTOINCREMENT", "AUTO_INCREMENT", "COMMENT", "ON")
 SERIAL: dict[type[Field], type[AutoField]] = {IntegerField: AutoField, BigIntegerField: BigAutoField}
@@ -218,7 +217,7 @@ class Builder:
     def _part(self, part: Part) -> str:
         text = self.kind.quoted(part.text)
         if part.is_expression:
-            text = part.text if _is_call(part.text) else f"({part.text})"
+            text = part.text if is_call(part.text) else f"({part.text})"
         # The start of a column stands right behind its name.
         return text + part.suffix if part.suffix.startswith("(") else f"{text} {part.suffix}".strip()
 
@@ -296,49 +295,6 @@ class Builder:
         if name is None or not isinstance(node, SQL):
             return node
         return SQL(f"CONSTRAINT {self.kind.quoted(name)} {node.sql}")
-
-
-def default_clause(text: str) -> str:
-    """`DEFAULT 5`, `DEFAULT (lower('A'))`."""
-    return f"DEFAULT {text}" if stands_alone(text) else f"DEFAULT ({text})"
-
-
-def stands_alone(text: str) -> bool:
-    """Whether a default needs no parentheses: a constant, or what stands for the present moment."""
-    word = text.partition("(")[0].strip().lower()
-    return literal_of(text) is not None or word in (*NOW, "null", "true", "false") or is_blob(text)
-
-
-def is_blob(text: str) -> bool:
-    return text[:2] in ("x'", "X'") and _is_one_string(text[1:])
-
-
-def literal_of(text: str) -> Any:
-    """The number or the text that a literal of SQL means; None for everything else."""
-    if _is_one_string(text):
-        return text[1:-1].replace("''", "'")
-    digits = text[1:] if text[:1] in "+-" else text
-    if digits.isascii() and digits.isdecimal():
-        return int(text)
-    whole, point, part = digits.partition(".")
-    return float(text) if point and (whole + part).isascii() and (whole + part).isdecimal() else None
-
-
-def _is_one_string(text: str) -> bool:
-    """Whether it is one text in single quotes; one with a backslash means different things to different servers."""
-    is_quoted = len(text) > 1 and text[0] == text[-1] == "'"
-    return is_quoted and "'" not in text[1:-1].replace("''", "") and "\\" not in text
-
-
-def _is_call(text: str) -> bool:
-    """`lower(name)`: a name, and one pair of parentheses behind it."""
-    name, _, rest = text.partition("(")
-    depth = 1
-    for place, character in enumerate(rest):
-        depth += (character == "(") - (character == ")")
-        if not depth:
-            return name.isidentifier() and place == len(rest) - 1
-    return False
 
 
 def _action(action: str) -> str | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ormmigrate.altering import Alteration, alter, drop_foreign_key, drop_index, grouped
+from ormmigrate.altering import Alteration, alter, grouped
 from ormmigrate.building import Builder
+from ormmigrate.facts import drop_foreign_key, drop_index
 from ormmigrate.likeness import Rename, renames
 from ormmigrate.losses import losses
 from ormmigrate.operations import DropTable, Operation

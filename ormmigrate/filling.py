@@ -1,0 +1,95 @@
+"""What rows that are there hold in a column that comes, comes back, or forbids NULL from now on. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from peewee import (
+    SQL,
+    BlobField,
+    BooleanField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    TimeField,
+    UUIDField,
+    callable_,
+)
+
+from ormmigrate.building import Builder
+from ormmigrate.facts import columns_of
+from ormmigrate.literals import literal_of
+from ormmigrate.operations import UNDECIDED
+from ormmigrate.schema import Column, Table
+
+PLAIN_VALUES = (bool, int, float, str, bytes, Decimal, date, time, uuid.UUID)
+#: What a column that forbids NULL holds after it came back without its values.
+PLACEHOLDERS: tuple[tuple[type[Field], Any], ...] = (
+    (BooleanField, False),
+    (IntegerField, 0),
+    (DecimalField, Decimal(0)),
+    (FloatField, 0.0),
+    (DateTimeField, datetime(1970, 1, 1)),
+    (DateField, date(1970, 1, 1)),
+    (TimeField, time(0)),
+    (UUIDField, uuid.uuid4),
+    (BlobField, b""),
+)
+#: The same by a word in a type that peewee has no field for.
+RAW_PLACEHOLDERS = (
+    (("int", "num", "dec", "real", "double", "float", "bool", "serial", "bit"), 0),
+    (("date", "time"), "1970-01-01 00:00:00"),
+    (("json",), "{}"),
+    (("blob", "bytea", "binary"), b""),
+)
+
+
+def is_alone_unique(builder: Builder, table: Table, column: Column) -> bool:
+    """Whether no two rows may hold the same in a column."""
+    alone = [index for index in table.indexes if index.unique and len(index.parts) == 1]
+    return any(builder.same(name, column.name) for index in alone for name in columns_of(index))
+
+
+def fills_alike(made: Field, column: Column) -> bool:
+    """Whether rows that are there would all get the same in a column that is added."""
+    said = column.default is not None or (made.default is not None and not callable_(made.default))
+    return said and not column.null
+
+
+def placeholder(made: Field, column: Column, *, is_unique: bool) -> Any:
+    """What rows hold in a column that came back without its values; None where nothing can be said."""
+    if isinstance(made, ForeignKeyField):
+        return None  # no row that it could refer to is known
+    if is_unique and not isinstance(made, (UUIDField, DateField, DateTimeField, TimeField, BlobField)):
+        return count(1).__next__
+    for kind, value in PLACEHOLDERS:
+        if isinstance(made, kind):
+            return value
+    for words, value in RAW_PLACEHOLDERS:
+        if any(word in column.type.lower() for word in words):
+            return value
+    return ""
+
+
+def default_value(text: str | None) -> Any:
+    """A default of the database as a constant, or as SQL."""
+    constant = literal_of(text or "")
+    return SQL(text) if constant is None else constant
+
+
+def fill_of(column: Column) -> Any:
+    """What rows that hold NULL get in a column that forbids it."""
+    made = column.field
+    if made is not None and made.default is not None and not callable_(made.default):
+        value = made.db_value(made.default)
+        if isinstance(value, PLAIN_VALUES):
+            return value
+    return UNDECIDED if column.default is None else default_value(column.default)
