@@ -9,8 +9,9 @@ from ormmigrate.dialects.mysql.algorithms import Alterer
 from ormmigrate.dialects.mysql.clauses import clauses_of
 from ormmigrate.dialects.mysql.definition import Column, Table, folded
 from ormmigrate.dialects.mysql.drafting import Drafter, is_filled_by_function
-from ormmigrate.dialects.mysql.drafts import Draft, Placed, draft_of, drop_foreign_key, redefine
+from ormmigrate.dialects.mysql.drafts import Draft, Placed, draft_of, redefine
 from ormmigrate.dialects.mysql.filling import fill, row_keys
+from ormmigrate.dialects.mysql.keeping import left_by, supplied
 from ormmigrate.dialects.mysql.reading import Reader
 from ormmigrate.dialects.mysql.refusals import Later, Refused, explained
 from ormmigrate.dialects.mysql.retyping import OF_CHARACTERS
@@ -112,9 +113,11 @@ class Altering:
             draft = draft_of(self.reader.table(owner))
             key = next((key for key in draft.foreign_keys if folded(key.name) == folded(name)), None)
             if key is not None:
-                self._put_in_force(drop_foreign_key(draft, key))
+                self._put_in_force(left_by(draft, key))
 
     def _put_in_force(self, draft: Draft) -> None:
+        draft, keys = supplied(draft)
+        self.drafter.made |= {(folded(draft.name), folded(key)) for key in keys}
         clauses = clauses_of(draft, self.server)
         if not clauses:
             return

@@ -67,9 +67,8 @@ def _of_indexes(draft: Draft, remade: Sequence[Placed], server: Server) -> list[
     found += [f"ADD {text}" for _, text in again]
     for one in draft.indexes:
         if one.origin is None:
-            columns = ", ".join(quoted(column) for column in one.columns if column is not None)
             kind, behind = one.words
-            found.append(" ".join(filter(None, (f"ADD {kind} {quoted(one.name)}", behind, f"({columns})"))))
+            found.append(" ".join(filter(None, (f"ADD {kind} {quoted(one.name)}", behind, f"({one.parts})"))))
         elif one.origin.name != one.name and all(key is not one.origin for key, _ in again):
             found.append(f"RENAME INDEX {quoted(one.origin.name)} TO {quoted(one.name)}")
     return found

@@ -14,7 +14,8 @@ from ormmigrate.dialects.mysql.constraint_words import (
     name_by_content,
 )
 from ormmigrate.dialects.mysql.definition import ForeignKey, folded, quoted
-from ormmigrate.dialects.mysql.drafts import Draft, IndexPart
+from ormmigrate.dialects.mysql.drafts import Draft
+from ormmigrate.dialects.mysql.indexed import Indexed, IndexPart
 from ormmigrate.dialects.mysql.reading import Reader
 from ormmigrate.dialects.mysql.referring import foreign_key_name, foreign_key_words
 from ormmigrate.dialects.mysql.refusals import Later, Refused, not_there
@@ -64,7 +65,9 @@ class ConstraintDrafter:
                 "leave nulls_distinct= out.",
             )
         if operation.include:
-            raise Refused(f"{self.server.name} has no INCLUDE.", "add these columns to the index, or leave include= out.")
+            raise Refused(
+                f"{self.server.name} has no INCLUDE.", "add these columns to the index, or leave include= out."
+            )
         columns = {folded(one.name) for one in draft.columns}
         parts = [
             (part, "") if isinstance(part, str) else index_part(self.writer.rendered(part), columns)
@@ -206,7 +209,7 @@ def _index_words(operation: AddIndex) -> tuple[str, str]:
     return "UNIQUE INDEX" if operation.unique else "INDEX", f"USING {using}" if using else ""
 
 
-def _is_unique(index: drafts.Indexed) -> bool:
+def _is_unique(index: Indexed) -> bool:
     return index.name != "PRIMARY" and index.is_unique
 
 

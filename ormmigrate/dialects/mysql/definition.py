@@ -34,6 +34,8 @@ BELONGS = {
     "REFERENCES": ("ON", "NULL", "DEFAULT"),
 }
 KEYS = ("PRIMARY", "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR", "KEY")
+#: By whether a backslash escapes in quotes.
+GRAMMARS = {backslash: replace(script.GRAMMARS["MySQL"], backslash=backslash) for backslash in (True, False)}
 
 
 class Unreadable(Exception):
@@ -46,7 +48,7 @@ def tokens(text: str, *, backslash: bool = True) -> list[str]:
     Args:
         backslash: whether a backslash escapes in quotes; it does not where sql_mode says NO_BACKSLASH_ESCAPES.
     """
-    grammar = replace(script.GRAMMARS["MySQL"], backslash=backslash)
+    grammar = GRAMMARS[backslash]
     found, position = [], 0
     while position < len(text):
         end, _ = script.token_at(text, position, grammar)
@@ -92,6 +94,12 @@ def enclosed(parts: Sequence[str]) -> list[str]:
     """What stands in the first parentheses."""
     start = parts.index("(") + 1
     return list(parts[start : start + list(_depths(parts[start - 1 :])).index(0) - 1])
+
+
+def is_enclosed(parts: Sequence[str]) -> bool:
+    """Whether one pair of parentheses holds all of it."""
+    depths = list(_depths(words(parts)))
+    return depths[:1] == [1] and 0 in depths and depths.index(0) == len(depths) - 1
 
 
 def identifiers(text: str) -> set[str]:
@@ -201,14 +209,16 @@ class Key:
 
     Attributes:
         columns: by name; None for an expression.
-        is_whole: whether it holds all of each column, none of them a start of it.
+        whole: those columns of which it holds all, and not only the start.
+        is_plain: whether it says nothing but its columns.
         text: as SHOW CREATE TABLE has it.
     """
 
     name: str
     columns: tuple[str | None, ...]
     is_unique: bool
-    is_whole: bool
+    whole: tuple[str, ...]
+    is_plain: bool
     text: str
 
     @property
@@ -290,6 +300,7 @@ def _read_key(item: Sequence[str]) -> Key:
         "PRIMARY" if significant[0] == "PRIMARY" else unquoted(before[-1]),
         tuple(unquoted(part[0]) if part[0].startswith("`") else None for part in parts),
         significant[0] in ("PRIMARY", "UNIQUE"),
-        all("(" not in part for part in parts),
+        tuple(unquoted(part[0]) for part in parts if part[0].startswith("`") and "(" not in part),
+        significant[0] == "KEY" and significant[-1] == ")" and all(len(part) == 1 for part in parts),
         "".join(item).strip(),
     )

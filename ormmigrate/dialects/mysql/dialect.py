@@ -8,10 +8,9 @@ from contextlib import contextmanager
 
 from peewee import Database, PeeweeException
 
-from ormmigrate.connection import held_open, internals, stand_in
+from ormmigrate.connection import held_open, internals
 from ormmigrate.dialects.base import Dialect, end_quietly
 from ormmigrate.dialects.mysql.codes import number_of
-from ormmigrate.dialects.mysql.confined import Confined
 from ormmigrate.errors import ConfigurationError, LockTimeout
 
 TYPE_CHECKING = False
@@ -19,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from peewee import Field
+
     from ormmigrate.dialects.base import ColumnFacts, Listener, Undoing
     from ormmigrate.dialects.engine import Engine
+    from ormmigrate.operations import CreateTable, Operation
+    from ormmigrate.schema import Column, Schema, Table
 
 logger = logging.getLogger("ormmigrate")
 
@@ -39,6 +42,8 @@ class MySQLDialect(Dialect):
     #: The name of the lock that the batch holds, and the database that it is for.
     _lock = ""
     _home = ""
+    #: What the tables of the schema that was read last have where nothing is said of it.
+    _usual_options: tuple[str, ...] = ()
     transactional_ddl = False
     doubles_percent = True
 
@@ -165,16 +170,16 @@ class MySQLDialect(Dialect):
         try:
             yield
         except BaseException:
-            self._end_what_is_open(database)
+            self.end_what_is_open(database, self._home)
             raise
-        if self._end_what_is_open(database):
+        if self.end_what_is_open(database, self._home):
             raise ConfigurationError(
                 "The migration left a transaction open, and what it had changed in it was rolled back.",
                 "end what you begin: with migrator.database.atomic(): ..., or COMMIT in the script.",
             )
 
-    def _end_what_is_open(self, database: Database) -> bool:
-        """Roll back an open transaction and switch autocommit on again; whether there was one."""
+    def end_what_is_open(self, database: Database, home: str) -> bool:
+        """Roll back an open transaction, go home and switch autocommit on again; whether there was one."""
         if database.is_closed():
             return False
         status = getattr(database.connection(), "server_status", AUTOCOMMIT)
@@ -182,8 +187,8 @@ class MySQLDialect(Dialect):
             return False
         if status & IN_TRANSACTION:
             end_quietly("ROLLBACK", database, "ROLLBACK")
-        if database.execute_sql("SELECT DATABASE()").fetchone()[0] != self._home:
-            end_quietly("Going home", database, f"USE `{self._home}`")
+        if database.execute_sql("SELECT DATABASE()").fetchone()[0] != home:
+            end_quietly("Going home", database, f"USE {self.quoted(home)}".replace("%", "%%"))
         end_quietly("UNLOCK TABLES", database, "UNLOCK TABLES")
         if not status & AUTOCOMMIT:
             end_quietly("Switching autocommit on", database, "SET autocommit = 1")
@@ -198,44 +203,67 @@ class MySQLDialect(Dialect):
                 logger.warning("The connection of the batch is lost: %s", error)
             else:
                 return
-        self._kill(database, thread_id)
+        end_thread(database, thread_id)
 
-    def _kill(self, database: Database, thread_id: int) -> None:
-        # After Ctrl-C the driver has dropped the connection, and the server goes on with the statement.
-        try:
-            # A pool counts it as in use until it is closed by hand.
-            getattr(database, "manual_close", lambda: None)()
-            internals(database)._state.reset()
-            database.connect()
-            database.execute_sql(f"KILL {int(thread_id)}")
-        except Exception as error:  # noqa: BLE001 - drivers and pools raise their own
-            # It may have ended by itself (1094); what happened to the batch is the error that is on its way.
-            logger.info("The server's thread %s was not ended: %s", thread_id, error)
+    def scratch(self, database: Database, unmanaged: Sequence[str] = ()) -> AbstractContextManager[None]:
+        from ormmigrate.dialects.mysql.scratching import scratch
 
-    @contextmanager
-    def scratch(self, database: Database) -> Iterator[None]:
-        home = database.execute_sql("SELECT DATABASE()").fetchone()[0]
-        name = f"ormmigrate_scratch_{database.execute_sql('SELECT CONNECTION_ID()').fetchone()[0]}"
-        try:
-            database.execute_sql(f"CREATE DATABASE `{name}`")
-        except PeeweeException as error:
-            raise ConfigurationError(
-                f"A scratch database cannot be made here: {error}",
-                "use a server on which this user may CREATE DATABASE: --database URL.",
-            ) from error
-        try:
-            database.execute_sql(f"USE `{name}`")
-            others = [row[0] for row in database.execute_sql("SHOW DATABASES").fetchall() if row[0] != name]
-            with stand_in(database, Confined(database.connection(), others)):
-                yield
-        finally:
-            end_quietly("Leaving the scratch database", database, f"USE `{home}`")
-            end_quietly("Dropping the scratch database", database, f"DROP DATABASE IF EXISTS `{name}`")
+        return scratch(self, database, unmanaged)
+
+    def inspect(self, database: Database) -> Schema:
+        from ormmigrate.dialects.mysql.inspecting import inspect
+
+        schema, self._usual_options = inspect(database, self)
+        return schema
+
+    def field_of(self, column: Column) -> Field:
+        from ormmigrate.dialects.mysql.fields import field_of
+
+        return field_of(column.type)
+
+    def beside(self, database: Database, schema: Schema) -> tuple[list[Operation], list[Operation]]:
+        from ormmigrate.dialects.mysql.beside import statements
+
+        return [], statements(schema)
+
+    def with_comments(self, operation: CreateTable, table: Table) -> CreateTable:
+        from ormmigrate.dialects.mysql.beside import with_comments
+
+        return with_comments(operation, table)
+
+    def comment_clause(self, text: str) -> str:
+        return "COMMENT '" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+    def options_text(self, options: Sequence[str]) -> str:
+        from ormmigrate.dialects.mysql.inspecting import options_text
+
+        return options_text(options, self._usual_options)
+
+    def unsaid_options(self, options: Sequence[str]) -> list[str]:
+        from ormmigrate.dialects.mysql.inspecting import unsaid_options
+
+        return unsaid_options(options)
+
+    def quoted(self, name: str) -> str:
+        return "`" + name.replace("`", "``") + "`"
 
     def engine(self, database: Database) -> Engine:
         from ormmigrate.dialects.mysql.engine import MySQLEngine
 
         return MySQLEngine(self, database)
+
+
+def end_thread(database: Database, thread_id: int) -> None:
+    """Connect anew, and end the server's side of a connection that is lost: it goes on with its statement."""
+    try:
+        # A pool counts it as in use until it is closed by hand.
+        getattr(database, "manual_close", lambda: None)()
+        internals(database)._state.reset()
+        database.connect()
+        database.execute_sql(f"KILL {int(thread_id)}")
+    except Exception as error:  # noqa: BLE001 - drivers and pools raise their own
+        # It may have ended by itself (1094); what happened to the batch is the error that is on its way.
+        logger.info("The server's thread %s was not ended: %s", thread_id, error)
 
 
 def _lock_name(database: Database) -> str:

@@ -17,7 +17,7 @@ from ormmigrate.dialects.mysql.drafts import Draft
 from ormmigrate.dialects.mysql.dropping import drop_column
 from ormmigrate.dialects.mysql.referring import target_type
 from ormmigrate.dialects.mysql.refusals import Later, Refused
-from ormmigrate.dialects.mysql.retyping import with_type
+from ormmigrate.dialects.mysql.retyping import with_type, without_collation
 from ormmigrate.dialects.mysql.words import enclosing, is_long
 from ormmigrate.operations import (
     AddColumn,
@@ -31,6 +31,11 @@ from ormmigrate.operations import (
     Operation,
     RenameColumn,
     RenameTable,
+)
+
+GENERATED_NOT_NULL = (
+    "On MariaDB a generated column cannot forbid NULL.",
+    "say null=True, and put a CHECK in its place.",
 )
 
 
@@ -68,7 +73,10 @@ class Drafter(ConstraintDrafter):
     def add_column(self, draft: Draft, operation: AddColumn) -> Draft:
         field = ddl.prepared(operation.field, operation.table, operation.column)
         column = self.writer.column(field)
-        must_fill = not field.null and not operation.allow_not_null and column.says("AUTO_INCREMENT") is None
+        if column.says("GENERATED") and column.forbids_null and not self.server.generated_may_forbid_null:
+            raise Refused(*GENERATED_NOT_NULL)
+        fills_itself = column.says("AUTO_INCREMENT") or column.says("GENERATED")
+        must_fill = not field.null and not operation.allow_not_null and not fills_itself
         declares = declares_default(field)
         if must_fill and field.default is None and not declares:
             raise Refused(*UNFILLED)
@@ -123,9 +131,11 @@ class Drafter(ConstraintDrafter):
             raise Later  # the server still finds the key
         field = ddl.prepared(operation.field, operation.table, operation.column)
         new = target_type(self.reader, field) or self.writer.type_of(field)
+        gives_back = operation.replaces is not None and operation.replaces.collation and not field.collation
 
         def define(column: Column) -> Column:
-            typed = with_type(column, new, self.writer.type_of(field))
+            before = without_collation(column) if gives_back else column
+            typed = with_type(before, new, self.writer.type_of(field))
             default = typed.says("DEFAULT")
             if default is None or not self.server.encloses_long_defaults:
                 return typed
@@ -141,7 +151,7 @@ class Drafter(ConstraintDrafter):
         if placed is None or not is_long(placed.column) or placed.origin is None or is_long(placed.origin):
             return
         for index in draft.indexes:
-            if column in index.columns and not (index.origin and index.origin.text.startswith("FULLTEXT")):
+            if column in index.whole:
                 raise Refused(
                     f"The index {index.name} holds the whole column, and could hold only the start of the new type.",
                     "drop that index first, or make the column a CharField that fits.",
@@ -157,7 +167,7 @@ class Drafter(ConstraintDrafter):
                     "migrator.add_foreign_key_constraint.",
                 )
         if placed.column.says("GENERATED") and not self.server.generated_may_forbid_null:
-            raise Refused("On MariaDB a generated column cannot forbid NULL.", "put a CHECK in its place.")
+            raise Refused(*GENERATED_NOT_NULL)
         assert placed.origin is not None
         was = quoted(placed.origin.name)
         if self.reader.rows(f"SELECT 1 FROM {quoted(draft.name)} WHERE {was} IS NULL LIMIT 1"):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ormmigrate.dialects.mysql.definition import Check, Column, ForeignKey, Key, Table, folded, identifiers
+from ormmigrate.dialects.mysql.definition import Check, Column, ForeignKey, Table, folded, identifiers
+from ormmigrate.dialects.mysql.indexed import Indexed, IndexPart
 from ormmigrate.dialects.mysql.refusals import Later, Refused, not_there
 from ormmigrate.operations import index_name
 
@@ -35,22 +36,6 @@ class Placed:
     def is_redefined(self) -> bool:
         """Whether the statement says its definition, rather than its name alone."""
         return self.origin is None or replace(self.column, name=self.origin.name) != self.origin
-
-
-@dataclass(frozen=True)
-class Indexed:
-    """An index of a draft.
-
-    Attributes:
-        columns: as they are called then.
-        origin: the index as it is; None for one that is new.
-        words: of one that is new: `UNIQUE INDEX`, and what stands behind its name.
-    """
-
-    name: str
-    columns: tuple[str | None, ...]
-    origin: Key | None
-    words: tuple[str, str] = ("INDEX", "")
 
 
 @dataclass(frozen=True)
@@ -108,6 +93,9 @@ class Draft:
     def says(self, name: str) -> bool:
         """Whether what the statement defines means a column of that name in an expression."""
         texts = [text for text in self.texts if folded(name) in identifiers(text)]
+        texts += [
+            one.name for one in self.indexes if not one.origin and None in one.columns and folded(name) in one.names
+        ]
         return bool(texts) or any(one.is_redefined and folded(name) in one.column.expressions for one in self.columns)
 
 
@@ -214,26 +202,27 @@ def rename_table(draft: Draft, name: str) -> Draft:
 # -- indexes and constraints --------------------------------------------------------------------
 
 
-def add_index(draft: Draft, name: str, columns: Sequence[str], words: tuple[str, str]) -> Draft:
+def add_index(draft: Draft, name: str, parts: Sequence[IndexPart], words: tuple[str, str]) -> Draft:
     if draft.index(name) is not None:
         raise Refused(f"There is an index {name} on {draft.name} already.", "drop that one first, or name this one.")
-    if any(one.origin and one.origin.name != one.name and folded(one.origin.name) == folded(name)
-           for one in draft.indexes):  # fmt: skip
-        raise Later
-    names = []
-    for column in columns:
-        found = draft.find(column)
-        if found is None:
+    renamed = [one.origin.name for one in draft.indexes if one.origin and one.origin.name != one.name]
+    if folded(name) in map(folded, renamed) or (draft.renames and any(column is None for column, _ in parts)):
+        raise Later  # an expression may say a new name
+    names: list[str | None] = []
+    for column, _ in parts:
+        found = None if column is None else draft.find(column)
+        if found is None and column is not None:
             raise not_there("column", column, [one.name for one in draft.columns], f"in {draft.name}")
-        names.append(found.name)
-    return replace(draft, indexes=(*draft.indexes, Indexed(name, tuple(names), None, words)))
+        names.append(None if found is None else found.name)
+    behind = tuple(text for _, text in parts)
+    return replace(draft, indexes=(*draft.indexes, Indexed(name, tuple(names), None, words, behind)))
 
 
 def drop_index(draft: Draft, name: str) -> Draft:
     found = draft.index(name)
     if found is None:
         raise not_there("index", name, [one.name for one in draft.indexes], f"on {draft.name}")
-    if found.origin is None:
+    if found.origin is None and not found.is_again:
         raise Later
     return replace(draft, indexes=tuple(one for one in draft.indexes if one is not found))
 

@@ -7,7 +7,8 @@ from functools import partial
 
 from ormmigrate.dialects.mysql import drafts
 from ormmigrate.dialects.mysql.definition import Column, folded, named_in
-from ormmigrate.dialects.mysql.drafts import Draft, Indexed
+from ormmigrate.dialects.mysql.drafts import Draft
+from ormmigrate.dialects.mysql.indexed import Indexed
 from ormmigrate.dialects.mysql.refusals import Later, Refused
 from ormmigrate.operations import DropColumn
 
@@ -41,7 +42,7 @@ def drop_column(draft: Draft, operation: DropColumn) -> Draft:
 
 
 def _is_in_new_index(draft: Draft, name: str) -> bool:
-    return any(one.origin is None and _uses(one, name) for one in draft.indexes)
+    return any(one.origin is None and not one.is_again and _uses(one, name) for one in draft.indexes)
 
 
 def _shared(draft: Draft, column: Column) -> list[str]:
@@ -66,7 +67,7 @@ def _is_shared_key(columns: tuple[str, ...], name: str) -> bool:
 
 
 def _uses(index: Indexed, name: str) -> bool:
-    return name in (index.origin.names if index.origin else {folded(column) for column in index.columns if column})
+    return name in index.names
 
 
 def _without_expression(draft: Draft, column: Column, name: str) -> Draft:

@@ -7,16 +7,19 @@ differs afterwards is one ALTER TABLE, in the least blocking way that the server
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
+
+from peewee import Field, ForeignKeyField
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import SCRATCH_TABLE, Engine, Outcome, table_indexes
 from ormmigrate.dialects.mysql.algorithms import Alterer
 from ormmigrate.dialects.mysql.altering import Altering
-from ormmigrate.dialects.mysql.definition import quoted
+from ormmigrate.dialects.mysql.definition import folded, quoted
 from ormmigrate.dialects.mysql.drafting import Drafter
+from ormmigrate.dialects.mysql.keeping import Made
 from ormmigrate.dialects.mysql.reading import Reader, plain_session
 from ormmigrate.dialects.mysql.refusals import Refused, explained
 from ormmigrate.dialects.mysql.server import Server, server_of
@@ -33,6 +36,11 @@ from ormmigrate.operations import (
 
 class MySQLEngine(Engine):
     """Runs operations on MariaDB and MySQL."""
+
+    @cached_property
+    def made(self) -> set[Made]:
+        """The tables that were made here, and the foreign keys that got an index of their own."""
+        return set()
 
     @cached_property
     def server(self) -> Server:
@@ -62,10 +70,12 @@ class MySQLEngine(Engine):
             if self.dialect.has_table(self.database, operation.table):
                 return self._adopt(operation)
             # Indexes and foreign keys in the one statement: all of it is there, or nothing.
-            table = drafter.writer.finished(ddl.create_table(self.database, operation)).rstrip().removesuffix(")")
-            statement = ", ".join([table, *map(drafter.index_words, indexes)]) + ")"
+            parts = [*_table_parts(drafter.writer, operation, fields), *map(drafter.index_words, indexes)]
+            behind = drafter.writer.rendered(operation.options)
+            statement = f"CREATE TABLE {quoted(operation.table)} ({', '.join(parts)}) {behind}".strip()
             with explained():
                 self.database.execute_sql(self.dialect.as_sent(statement, None))
+        self.made.add((folded(operation.table), None))
         return Outcome()
 
     def _drop_scratch(self) -> str:
@@ -108,7 +118,7 @@ class MySQLEngine(Engine):
         return Outcome(altering.slowest)
 
     def _drafter(self, spelling: Spelling) -> Drafter:
-        return Drafter(self.reader, Writer(self.database, spelling), self.server)
+        return Drafter(self.reader, Writer(self.database, spelling), self.server, self.made)
 
     def _altering(self, spelling: Spelling, *, allow_copy: bool) -> Altering:
         return Altering(
@@ -121,3 +131,17 @@ class MySQLEngine(Engine):
 
     def change(self, operation: Change) -> Outcome:
         return self._alter(operation)
+
+
+def _table_parts(writer: Writer, operation: CreateTable, fields: Mapping[str, Field]) -> Iterator[str]:
+    """What stands in the parentheses of CREATE TABLE, indexes left out.
+
+    A column's words are put in order: peewee says COLLATE last, and nothing may follow a CHECK.
+    """
+    yield from (writer.column(field).text for field in fields.values())
+    if operation.primary_key:
+        yield f"PRIMARY KEY ({', '.join(map(quoted, operation.primary_key))})"
+    for field in fields.values():
+        if isinstance(field, ForeignKeyField):
+            yield writer.rendered(ddl.foreign_key(field))
+    yield from map(writer.rendered, operation.constraints)

@@ -27,14 +27,19 @@ def foreign_key_words(reader: Reader, draft: Draft, operation: AddForeignKeyCons
     else:
         table = draft.table if operation.rel == draft.name else reader.table(operation.rel)
         _refuse_unfit(draft.name, column.column, table, operation.rel_column)
-    name = operation.constraint_name or f"fk_{operation.table}_{operation.column}_refs_{operation.rel}"
     rules = [f"ON DELETE {operation.on_delete}"] if operation.on_delete else []
     rules += [f"ON UPDATE {operation.on_update}"] if operation.on_update else []
     words = (
-        *("CONSTRAINT", quoted(constraint_name(name)), f"FOREIGN KEY ({quoted(operation.column)})"),
+        *("CONSTRAINT", quoted(foreign_key_name(operation)), f"FOREIGN KEY ({quoted(operation.column)})"),
         *("REFERENCES", target, f"({quoted(operation.rel_column)})", *rules),
     )
     return " ".join(words)
+
+
+def foreign_key_name(operation: AddForeignKeyConstraint) -> str:
+    """What an operation calls the foreign key that it makes."""
+    usual = f"fk_{operation.table}_{operation.column}_refs_{operation.rel}"
+    return constraint_name(operation.constraint_name or usual)
 
 
 def _refuse_unfit(table: str, column: Column, target: Table, target_column: str) -> None:

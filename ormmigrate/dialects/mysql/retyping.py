@@ -37,6 +37,11 @@ def with_type(column: Column, type_: Column, field: Column) -> Column:
     return after
 
 
+def without_collation(column: Column) -> Column:
+    """The column with its table's collation."""
+    return _without(column, *OF_CHARACTERS)
+
+
 def _without(column: Column, *kinds: str) -> Column:
     for kind in kinds:
         column = column.saying(kind, None)

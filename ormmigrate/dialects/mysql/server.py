@@ -62,6 +62,33 @@ class Server:
         return not self.is_mariadb
 
     @property
+    def indexes_expressions(self) -> bool:
+        """Whether an index may be over an expression."""
+        return not self.is_mariadb and self.version >= (8, 0, 13)
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether a CHECK is kept: older versions read over it."""
+        return self.version >= ((10, 2, 1) if self.is_mariadb else (8, 0, 16))
+
+    @property
+    def check_level(self) -> str:
+        """The SQL that tells in information_schema whether a CHECK stands behind a column: `Column` or `Table`."""
+        return "level" if self.is_mariadb and self.version >= (10, 5, 10) else "'Table'"
+
+    @property
+    def hidden_indexes(self) -> str:
+        """The SQL that tells in information_schema whether queries do without an index."""
+        if self.is_mariadb:
+            return "ignored = 'YES'" if self.version >= (10, 6) else "0"
+        return "is_visible = 'NO'" if self.version >= (8, 0) else "0"
+
+    @property
+    def tells_spatial_references(self) -> bool:
+        """Whether a column may be bound to a spatial reference system (SRID)."""
+        return not self.is_mariadb and self.version >= (8, 0, 3)
+
+    @property
     def generated_may_forbid_null(self) -> bool:
         return not self.is_mariadb
 

@@ -12,7 +12,7 @@ from typing import Any
 from peewee import SCOPE_VALUES, Context, Database, Field, Node, callable_
 
 from ormmigrate.dialects.engine import constant_of
-from ormmigrate.dialects.mysql.definition import Column, quoted, read_column, tokens, words
+from ormmigrate.dialects.mysql.definition import Column, is_enclosed, quoted, read_column, tokens, words
 from ormmigrate.dialects.mysql.refusals import Refused
 
 LONG = ("text", "blob", "json")
@@ -129,7 +129,7 @@ class Writer:
             return self.constant_default(column, constant, encloses_long=encloses_long)
         text = self.rendered(value).strip()
         stands_alone = _is_literal(text) and not (encloses_long and is_long(column))
-        return f"DEFAULT {text}" if stands_alone or _is_now(text) or _is_enclosed(text) else f"DEFAULT ({text})"
+        return f"DEFAULT {text}" if stands_alone or _is_now(text) or is_enclosed(tokens(text)) else f"DEFAULT ({text})"
 
     def type_of(self, field: Field) -> Column:
         """What a field says of its type, and besides."""
@@ -181,18 +181,7 @@ def _is_now(text: str) -> bool:
     return bool(parts) and parts[0].upper() in NOW and (len(parts) == 1 or (parts[1] == "(" and parts[-1] == ")"))
 
 
-def _is_enclosed(text: str) -> bool:
-    """Whether one pair of parentheses holds all of it."""
-    depth = 0
-    parts = _significant(text)
-    for place, token in enumerate(parts):
-        depth += (token == "(") - (token == ")")
-        if not depth:
-            return place == len(parts) - 1 and place > 0
-    return False
-
-
 def is_settable(default: str) -> bool:
     """Whether ALTER COLUMN ... SET DEFAULT takes it: a constant, or an expression in parentheses."""
     value = default[len("DEFAULT") :].strip()
-    return _is_literal(value) or _is_enclosed(value)
+    return _is_literal(value) or is_enclosed(tokens(value))
