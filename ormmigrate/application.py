@@ -126,21 +126,25 @@ def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def with_section(path: Path, app: str) -> bytes | None:
+def with_section(path: Path, app: str, models: str | None = None) -> bytes | None:
     """What pyproject.toml becomes with the section appended; None where it has one.
+
+    Args:
+        models: the module of the models, where it is to be named.
 
     Raises:
         ConfigurationError: it cannot be read, or nothing can be appended to the way that it is written.
     """
+    lines = [f"[{SECTION}]", f'app = "{app}"', *([f'models = "{models}"'] if models else [])]
     if not path.exists():
-        return f'[{SECTION}]\napp = "{app}"\n'.encode()
+        return "".join(f"{line}\n" for line in lines).encode()
     tool = _read_toml(path).get("tool")
     if isinstance(tool, dict) and "ormmigrate" in tool:
         return None
     old = path.read_bytes()
     newline = "\r\n" if b"\r\n" in old else "\n"
     gap = newline * (2 - old.endswith(b"\n") if old else 0)
-    text = old + f'{gap}[{SECTION}]{newline}app = "{app}"{newline}'.encode()
+    text = old + (gap + "".join(line + newline for line in lines)).encode()
     try:
         tomllib.loads(text.decode())
     except tomllib.TOMLDecodeError as error:

@@ -18,6 +18,15 @@ class Insertion:
     text: str
 
 
+@dataclass(frozen=True)
+class Edit:
+    """Other text in place of what stands from `start` up to `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
 class Text:
     """A module's text and its tree. Offsets count bytes of UTF-8, as those of `ast` do.
 
@@ -32,10 +41,10 @@ class Text:
             if byte == 0x0A or (byte == 0x0D and self.data[offset : offset + 1] != b"\n"):
                 self._starts.append(offset)
 
-    def start(self, node: ast.stmt | ast.expr) -> int:
+    def start(self, node: ast.stmt | ast.expr | ast.alias) -> int:
         return self._starts[node.lineno - 1] + node.col_offset
 
-    def end(self, node: ast.stmt | ast.expr) -> int:
+    def end(self, node: ast.stmt | ast.expr | ast.alias) -> int:
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._starts[node.end_lineno - 1] + node.end_col_offset
@@ -85,11 +94,18 @@ class Text:
                 yield offset, char
             offset += 1
 
+    def between(self, start: int, end: int) -> str:
+        return self.data[start:end].decode()
+
     def with_insertions(self, insertions: Sequence[Insertion]) -> str:
+        return self.with_edits([Edit(one.offset, one.offset, one.text) for one in insertions])
+
+    def with_edits(self, edits: Sequence[Edit]) -> str:
+        """The text with these edits, none of which reaches into another."""
         pieces, done = [], 0
-        for insertion in sorted(insertions, key=lambda insertion: insertion.offset):
-            pieces += [self.data[done : insertion.offset], insertion.text.encode()]
-            done = insertion.offset
+        for edit in sorted(edits, key=lambda edit: edit.start):
+            pieces += [self.data[done : edit.start], edit.text.encode()]
+            done = edit.end
         return b"".join([*pieces, self.data[done:]]).decode()
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import ast
-import errno
-import os
-import stat
-import tempfile
-import tokenize
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import resolve_name
-from io import BytesIO
 from pathlib import Path
 
 from ormmigrate.application import CONFIGURATION, SECTION, split_app, with_section
 from ormmigrate.errors import ConfigurationError, listed
+from ormmigrate.files import decoded, replace, unwritable, write_new
 from ormmigrate.listing import CannotEdit, identifiers
 from ormmigrate.location import UNREADABLE, Home, Location, home_of, read_tree
 from ormmigrate.naming import free_class_name, is_id, next_stamp, snake_case
@@ -98,17 +93,17 @@ def new_migration(
     """
     snake = snake_case(name)
     home = home_of(location, registry)
-    id = f"{next_stamp(now, _known_ids(location, home.folder, registry))}_{snake}"
+    id = f"{next_stamp(now, known_ids(location, home.folder, registry))}_{snake}"
     class_name = free_class_name(snake, _names_in(location.path))
     module = f"m{id}"
     path = home.folder / f"{module}.py"
-    _write_new(path, render(id, class_name, snake.replace("_", " ").capitalize()))
+    write_new(path, render(id, class_name, snake.replace("_", " ").capitalize()))
     reason = _add_to_registry(location, home, module, class_name)
     lines = (f"from {home.prefix(location)}{module} import {class_name}", f"{class_name},")
     return NewMigration(path, id, class_name, reason is None, lines, reason)
 
 
-def _known_ids(location: Location, folder: Path, registry: Registry) -> set[str]:
+def known_ids(location: Location, folder: Path, registry: Registry) -> set[str]:
     """The ids of the registry, and those in files that it does not list (yet)."""
     found = {migration.id for migration in registry.migrations}
     for path in {location.path, *folder.glob("*.py"), *location.path.parent.glob("*.py")}:
@@ -120,28 +115,18 @@ def _known_ids(location: Location, folder: Path, registry: Registry) -> set[str]
 
 def _names_in(path: Path) -> set[str]:
     with suppress(CannotEdit, *UNREADABLE):
-        return identifiers(_decoded(path.read_bytes())[0])
+        return identifiers(decoded(path.read_bytes())[0])
     return set()
-
-
-def _write_new(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise ConfigurationError(f"{path} is there already.", "start the command again.") from error
-    except OSError as error:
-        raise _unwritable(path, error) from error
 
 
 def _add_to_registry(location: Location, home: Home, module: str, class_name: str) -> str | None:
     """Edit the registry's file. Returns why it was not edited, if it was not."""
     try:
-        source, encoding = _decoded(location.path.read_bytes())
+        source, encoding = decoded(location.path.read_bytes())
         edited = register(source, module=module, cls=class_name, registry=location.name, prefix=home.prefix(location))
         if f"{home.package}.{module}".lstrip(".") not in _imported(edited, location.package):
             return f"{location.path} was left as it is: its imports lead to another package than {home.folder}"
-        _replace(location.path, edited.encode(encoding))
+        replace(location.path, edited.encode(encoding))
     except CannotEdit as error:
         return f"{location.path} was left as it is: {error.reason}"
     except UNREADABLE as error:  # or not writable
@@ -185,8 +170,8 @@ def init_project(root: Path, package: str | None, app: str | None) -> list[tuple
     app = app or f"{package}.db:db"
     split_app(app)
     registry = folder / "migrations" / "__init__.py"
-    _require_unwritten(registry)
-    _require_unwritten(folder / "migrations.py")
+    require_unwritten(registry)
+    require_unwritten(folder / "migrations.py")
     configuration, text = root / CONFIGURATION, with_section(root / CONFIGURATION, app)
     try:
         registry.parent.mkdir(exist_ok=True)
@@ -195,11 +180,11 @@ def init_project(root: Path, package: str | None, app: str | None) -> list[tuple
         if text is None:
             return [*done, (configuration, f"left as it is: it has [{SECTION}] already")]
         if configuration.exists():
-            _replace(configuration, text)
+            replace(configuration, text)
         else:
             configuration.write_bytes(text)
     except OSError as error:
-        raise _unwritable(root, error) from error
+        raise unwritable(root, error) from error
     return [*done, (configuration, f'[{SECTION}] app = "{app}"')]
 
 
@@ -220,14 +205,15 @@ def _package_folder(root: Path, package: str | None) -> Path:
             if all(name.isidentifier() for name in names) and top.joinpath(*names).is_dir():
                 return top.joinpath(*names)
         raise ConfigurationError(f"There is no folder for the package {package!r} in {root}.", advice)
-    found = _packages(root) or _packages(root / "src")
+    found = packages_in(root) or packages_in(root / "src")
     if len(found) == 1:
         return found[0]
     there = f"several packages: {listed(folder.name for folder in found)}" if found else "no package"
     raise ConfigurationError(f"{root} has {there}.", advice)
 
 
-def _packages(top: Path) -> list[Path]:
+def packages_in(top: Path) -> list[Path]:
+    """The folders of packages in a folder that may be an application's."""
     return sorted(
         path.parent
         for path in top.glob("*/__init__.py")
@@ -235,47 +221,15 @@ def _packages(top: Path) -> list[Path]:
     )
 
 
-def _require_unwritten(registry: Path) -> None:
+def require_unwritten(registry: Path) -> None:
+    """Refuse where a file holds something already, the registry perhaps.
+
+    Raises:
+        ConfigurationError
+    """
     if registry.is_file() and registry.read_bytes().strip():
         raise ConfigurationError(
             f"{registry} is there already, and not empty.",
             "nothing is needed if it holds the registry: python -m ormmigrate new NAME adds to it. Otherwise add "
             "registry = Registry([]) to it, or move it.",
         )
-
-
-# -- files --------------------------------------------------------------------------------------
-
-
-def _decoded(data: bytes) -> tuple[str, str]:
-    """A Python file's text, line ends as they are, and its encoding; a byte order mark belongs to the encoding.
-
-    Raises:
-        SyntaxError, UnicodeDecodeError: as Python itself would.
-    """
-    encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
-    return data.decode(encoding), encoding
-
-
-def _unwritable(path: Path, error: OSError) -> ConfigurationError:
-    problem = f"{error.filename or path} cannot be written: {error.strerror}."
-    return ConfigurationError(problem, "make room or give the right to write there, and start again.")
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put new content in place of a file's at once: whoever reads it meets the old or the new, never a part."""
-    target = path.resolve()  # a symbolic link stays one
-    mode = stat.S_IMODE(target.stat().st_mode)
-    if not mode & 0o222 or not os.access(target, os.W_OK):  # renaming over it would not ask
-        raise PermissionError(errno.EACCES, "the file is read-only", str(path))
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise

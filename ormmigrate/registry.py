@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from copy import copy
 from heapq import merge
 from itertools import pairwise
@@ -23,6 +24,7 @@ NAME_MAX_LENGTH = 50
 #: CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the inspect module.
 NOT_RUN_BY_A_CALL = 0x20 | 0x80 | 0x200
 RESERVED_NAME = "ormmigrate"
+_takes_any_order = False
 
 
 class Registry:
@@ -52,7 +54,9 @@ class Registry:
         self.name = _checked_name(name)
         self.baseline = baseline
         self.migrations = tuple(_instance(item, name) for item in _items(migrations, name))
-        _check_order(self.migrations, name)
+        _check_unique(self.migrations, name)
+        if not _takes_any_order:
+            _check_order(self.migrations, name)
         self._by_id = {migration.id: migration for migration in self.migrations}
         #: The rows of a history in which all of them are finished.
         self.finished = frozenset((name, migration.id, DONE) for migration in self.migrations)
@@ -245,12 +249,26 @@ def _check_depends_on(name: str, depends_on: object) -> None:
         )
 
 
-def _check_order(migrations: Sequence[BaseMigration], registry: str) -> None:
+@contextmanager
+def any_order() -> Iterator[None]:
+    """Inside, a registry may list its migrations in any order: `rebase` mends what a merge of branches made of it."""
+    global _takes_any_order
+    before, _takes_any_order = _takes_any_order, True
+    try:
+        yield
+    finally:
+        _takes_any_order = before
+
+
+def _check_unique(migrations: Sequence[BaseMigration], registry: str) -> None:
     seen = set()
     for migration in migrations:
         if migration.id in seen:
             raise DuplicateMigration(id=migration.id, registry=registry)
         seen.add(migration.id)
+
+
+def _check_order(migrations: Sequence[BaseMigration], registry: str) -> None:
     for earlier, later in pairwise(migrations):
         if later.id < earlier.id:
             raise UnorderedMigrations(id=later.id, after=earlier.id, registry=registry)

@@ -101,3 +101,14 @@ def without_password(url: str) -> str:
     before, mark, parameters = rest.partition("?")
     shown = [f"{item.partition('=')[0]}=***" if "pass" in item.lower() else item for item in parameters.split("&")]
     return f"{scheme}{separator}{before}{mark}{'&'.join(shown)}"
+
+
+def bare(url: str) -> str:
+    """The URL as it may stand in a file: without its passwords, before the @ and among the parameters."""
+    scheme, separator, rest = url.partition("://")
+    place, mark, parameters = rest.partition("?")
+    credentials, at, host = place.rpartition("@")
+    if at:
+        place = f"{credentials.partition(':')[0]}@{host}"
+    kept = [item for item in parameters.split("&") if "pass" not in item.partition("=")[0].lower()]
+    return f"{scheme}{separator}{place}{mark if any(kept) else ''}{'&'.join(kept)}"

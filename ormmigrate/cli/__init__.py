@@ -9,7 +9,9 @@ from __future__ import annotations
 import click
 
 from ormmigrate.cli.asking import show, status
+from ormmigrate.cli.comparing import check, diff, drift, schema
 from ormmigrate.cli.group import Commands, shared_options
+from ormmigrate.cli.rebasing import rebase
 from ormmigrate.cli.recording import accept, settle, stamp
 from ormmigrate.cli.recovering import resume, undo
 from ormmigrate.cli.running import down, up
@@ -39,5 +41,9 @@ def cli() -> None:
     """
 
 
-for command in (init, new, status, up, down, stamp, resume, undo, settle, accept, show):
+for command in (
+    *(init, new, check, rebase),
+    *(status, up, down, stamp, resume, undo, settle, accept, show),
+    *(drift, diff, schema),
+):
     cli.add_command(command)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from io import TextIOWrapper
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -136,3 +137,9 @@ def duration(ms: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 migration`, `2 migrations`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def shown(path: Path) -> str:
+    """A path as it would be typed here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from ormmigrate.dialects.engine import Engine
     from ormmigrate.dialects.violations import Violation
-    from ormmigrate.schema import Column, Schema
+    from ormmigrate.operations import CreateTable, Operation
+    from ormmigrate.schema import Column, Schema, Table
 
     class Listener(Protocol):
         """Who is told of a statement ahead of it."""
@@ -337,6 +338,30 @@ class Dialect:
     def field_of(self, column: Column) -> Field:
         """A field whose DDL is the column's type and nothing else; a RawField where no other makes it."""
         raise NotImplementedError
+
+    def numbers_rows(self, table: Table, column: Column) -> bool:
+        """Whether a primary key of one column gets numbers without anything that says so."""
+        return False
+
+    def beside(self, database: Database, schema: Schema) -> tuple[list[Operation], list[Operation]]:
+        """What stands beside the tables of a schema that was read there: what comes ahead of them, and what behind."""
+        raise NotImplementedError
+
+    def with_comments(self, operation: CreateTable, table: Table) -> CreateTable:
+        """A CREATE TABLE that says the comments too, where they stand inside of it."""
+        return operation
+
+    def comment_clause(self, text: str) -> str:
+        """What gives a column a comment where it is defined; nothing where that is a statement of its own."""
+        return ""
+
+    def options_text(self, options: Sequence[str]) -> str:
+        """Those of a table's options that can be said when it is made, as SQL behind the closing parenthesis."""
+        return ""
+
+    def unsaid_options(self, options: Sequence[str]) -> list[str]:
+        """Those that cannot."""
+        return list(options)
 
     def quoted(self, name: str) -> str:
         """A name as it is written in SQL."""

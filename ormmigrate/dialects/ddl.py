@@ -22,6 +22,7 @@ from peewee import (
 )
 
 from ormmigrate.errors import ConfigurationError
+from ormmigrate.fields import RawField
 from ormmigrate.migration import Reference
 from ormmigrate.operations import CreateTable
 
@@ -125,6 +126,9 @@ def _resolve(field: ForeignKeyField, table: str, columns: dict[str, Field]) -> N
             f"The foreign key {table}.{field.column_name} refers to {target!r}.",
             'name the table: ForeignKeyField(reference("user")), or reference("user", "uuid", field=UUIDField()).',
         )
+    if isinstance(field.rel_field, RawField):
+        # peewee asks for its name of the type and its arguments, and a RawField has neither.
+        field.ddl_datatype = field.rel_field.ddl_datatype  # type: ignore[method-assign]
 
 
 def _auto() -> Field:
