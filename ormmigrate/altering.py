@@ -14,7 +14,7 @@ from peewee import (
 
 from ormmigrate.building import Builder
 from ormmigrate.facts import add_index, columns_of, drop_foreign_key, drop_index, without_twin
-from ormmigrate.filling import default_value, fill_of, fills_alike, is_alone_unique, placeholder
+from ormmigrate.filling import default_value, fill_of, fills_alike, must_be_distinct, placeholder
 from ormmigrate.literals import words_of
 from ormmigrate.operations import (
     UNDECIDED,
@@ -145,26 +145,27 @@ class _Altering:
     def _dropped_columns(self) -> Iterator[Operation]:
         # What is made from a column goes ahead of it.
         for column in sorted(self.dropped, key=lambda one: one.generated is None):
-            if self._shares_default(self.old, self.was, column):
+            if self._shares_default(self.old, self.was, column, self.was.columns):
                 self.found.early.append(
                     DropColumnDefault(self.was.name, column.name, default=default_value(column.default))
                 )
                 column = replace(column, default=None)
             yield self._drop_column(column)
 
-    def _shares_default(self, builder: Builder, table: Table, column: Column) -> bool:
+    def _shares_default(self, builder: Builder, table: Table, column: Column, beside: Sequence[Column]) -> bool:
         """Whether rows would all get the default of a column that is added, where no two may hold the same.
 
         Where NULL is allowed they hold that, and the default comes behind.
         """
-        return column.null and column.default is not None and is_alone_unique(builder, table, column)
+        has_default = column.null and column.default is not None
+        return has_default and must_be_distinct(builder, table, column, beside)
 
     def _drop_column(self, column: Column) -> DropColumn:
         early = [key for key in self.was.foreign_keys if self.is_in_motion(key)]
         built = self.old.field(self.was, column, early)
         self.said |= {id(fact) for fact in built.said}
         made = built.field
-        is_unique = is_alone_unique(self.old, self.was, column)
+        is_unique = must_be_distinct(self.old, self.was, column, self.was.columns)
         if not fills_itself(made) or (is_unique and fills_alike(made, column)):
             made.default = placeholder(made, column, is_unique=is_unique)
         return DropColumn(self.was.name, column.name, field=made)
@@ -173,12 +174,12 @@ class _Altering:
         late = [key for key in self.is_.foreign_keys if self.is_in_motion(key)]
         # A generated column may be made from one that comes with it.
         for column in sorted([*self.added, *(other for _, other in self.remade)], key=lambda one: one.generated or ""):
-            if self._shares_default(self.new, self.is_, column):
+            if self._shares_default(self.new, self.is_, column, self.added):
                 self.found.late.append(AddColumnDefault(self.was.name, column.name, default_value(column.default)))
                 column = replace(column, default=None)
             built = self.new.field(self.is_, column, late)
             self.said |= {id(fact) for fact in built.said}
-            is_unique = is_alone_unique(self.new, self.is_, column)
+            is_unique = must_be_distinct(self.new, self.is_, column, self.added)
             if not fills_itself(built.field) or (is_unique and fills_alike(built.field, column)):
                 built.field.default = UNDECIDED
             yield AddColumn(self.was.name, column.name, built.field)

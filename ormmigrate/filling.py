@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
@@ -52,10 +53,20 @@ RAW_PLACEHOLDERS = (
 )
 
 
-def is_alone_unique(builder: Builder, table: Table, column: Column) -> bool:
-    """Whether no two rows may hold the same in a column."""
-    alone = [index for index in table.indexes if index.unique and len(index.parts) == 1]
-    return any(builder.same(name, column.name) for index in alone for name in columns_of(index))
+def must_be_distinct(builder: Builder, table: Table, column: Column, beside: Sequence[Column]) -> bool:
+    """Whether rows that all get the same in a column would be alike where no two may be.
+
+    Args:
+        beside: the columns in which rows are alike then.
+    """
+    fold = builder.kind.folded_column
+    columns = {fold(one.name) for one in table.columns}
+    alike = {fold(one.name) for one in beside}
+    for index in table.indexes:
+        names = {fold(name) for name in columns_of(index)} & columns
+        if index.unique and fold(column.name) in names and names <= alike:
+            return True
+    return False
 
 
 def fills_alike(made: Field, column: Column) -> bool:

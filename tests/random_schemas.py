@@ -390,7 +390,8 @@ class Maker:
         return bounded(schema)
 
     def drop_table(self, schema: Schema) -> Schema:
-        return {name: table for name, table in schema.items() if name != self.one(*schema)} if schema else schema
+        gone = self.one(*schema) if schema else None
+        return {name: table for name, table in schema.items() if name != gone}
 
     def add_table(self, schema: Schema) -> Schema:
         name = self.one(*TABLE_NAMES)
@@ -411,8 +412,8 @@ class Maker:
 
     def drop_column(self, table: Table, schema: Schema) -> Table:
         name = self.one(*table.columns).name
-        left = tuple(one for one in table.columns if one.name != name)
-        return replace(table, columns=left).cleared() if left else table
+        left = replace(table, columns=tuple(one for one in table.columns if one.name != name)).cleared()
+        return left if left.columns else table
 
     def change_column(self, table: Table, schema: Schema) -> Table:
         column = self.one(*table.columns)
