@@ -151,8 +151,8 @@ class UnorderedMigrations(RegistryError):
         self.id, self.after, self.registry = id, after, registry
         super().__init__(
             f"The registry {registry!r} lists {id!r} after {after!r}, which is the later of the two.",
-            "put the lines in ascending order of their ids, or give the migration a newer id if it has "
-            "not run anywhere yet.",
+            "put the lines in ascending order of their ids, or, if the migration has not run anywhere yet, give it a "
+            f"newer one: python -m ormmigrate rebase {id}",
         )
 
 
@@ -240,8 +240,9 @@ class OutOfOrder(HistoryError):
         self.pending, self.applied = tuple(pending), applied
         super().__init__(
             f"Pending, but older than {applied}, which was applied already: {listed(self.pending)}.",
-            "give the late migrations a newer id and the last place in the list (this happens when two "
-            "branches are merged), or run them late all the same: python -m ormmigrate --environment development up",
+            "put them behind it, as after a merge of two branches: python -m ormmigrate rebase "
+            f"{' '.join(self.pending)}; or run them late all the same: "
+            "python -m ormmigrate --environment development up",
         )
 
 
