@@ -57,12 +57,14 @@ class Sought:
         wanted: what is looked for, in words.
         advice: how to say it where there are several.
         kinds: those that are looked at.
+        is_exact: whether all that fit mean the same, so that any of them will do.
     """
 
     fits: Fits
     wanted: str
     advice: str
     kinds: tuple[str, ...] = ("CHECK", "UNIQUE", "FOREIGN KEY")
+    is_exact: bool = False
 
 
 def drop_constraint(draft: Draft, sought: Sought) -> Draft:
@@ -74,6 +76,8 @@ def drop_constraint(draft: Draft, sought: Sought) -> Draft:
     definition = draft.definition
     there = [one for one in definition.all_constraints if one.kind in sought.kinds]
     found = [one for one in there if sought.fits(definition, one)]
+    if sought.is_exact:
+        found = sorted(found, key=lambda one: one.name is None)[-1:]  # rather one that nobody can name
     if len(found) != 1:
         listed = "; ".join(definition.text[one.start : one.end] for one in found or there)
         raise Refused(

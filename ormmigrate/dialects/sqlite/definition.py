@@ -154,6 +154,12 @@ def names_listed(text: str, start: int = 0) -> Iterator[Token]:
         is_first = not depth and token.is_symbol(",")
 
 
+def collation_of(definition: TableDefinition, column: str) -> str:
+    """The collation that a column has, in capitals."""
+    there = definition.column(column).of_kind("COLLATE")
+    return folded(unquoted(definition.inner_of(there[-1]))).upper() if there else "BINARY"
+
+
 def _stands_in_cast_type(tokens: Sequence[Token], place: int) -> bool:
     """CAST(x AS THIS TYPE): within an expression AS stands nowhere else."""
     while place > 0 and tokens[place - 1].kind in (WORD, NAME, STRING):

@@ -27,15 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from peewee import Field
+
     from ormmigrate.dialects.base import ColumnFacts
     from ormmigrate.dialects.engine import Engine
     from ormmigrate.dialects.violations import Violation
+    from ormmigrate.operations import Operation
+    from ormmigrate.schema import Column, Schema, Table
 
 # Virtual-machine instructions between looks for Ctrl-C: some milliseconds.
 INTERRUPT_STEPS = 200_000
 BUSY_MS = 200
 ALLOW, DENY, ATTACH = 0, 1, 24  # SQLITE_OK, SQLITE_DENY, SQLITE_ATTACH (sqlite.org/c3ref/c_alter_table.html)
 BUSY_PAUSE_S = 0.01
+#: What may stand behind the closing parenthesis of CREATE TABLE.
+SAID_BEHIND = ("STRICT", "WITHOUT ROWID")
 ROWS_EXPLAINED = 500
 # Rows that violate a CHECK or hold NULL may be what a migration is to mend. (And 3.40 sees NULL where there is none,
 # in a table WITHOUT ROWID whose key does not come first.)
@@ -268,7 +274,8 @@ class SqliteDialect(Dialect):
                 connection.set_progress_handler(None, 0)
 
     @contextmanager
-    def scratch(self, database: Database) -> Iterator[None]:
+    def scratch(self, database: Database, unmanaged: Sequence[str] = ()) -> Iterator[None]:
+        # Foreign keys may refer to tables that are not there, so those of others need not be.
         connection = _in_memory(database)
         try:
             with _attaching_nothing(database):
@@ -282,10 +289,35 @@ class SqliteDialect(Dialect):
         finally:
             connection.close()
 
+    def inspect(self, database: Database) -> Schema:
+        from ormmigrate.dialects.sqlite.inspecting import inspect
+
+        return inspect(database, self)
+
+    def field_of(self, column: Column) -> Field:
+        from ormmigrate.dialects.sqlite.fields import field_of
+
+        return field_of(column.type)
+
     def engine(self, database: Database) -> Engine:
         from ormmigrate.dialects.sqlite.engine import SqliteEngine
 
         return SqliteEngine(self, database)
+
+    def numbers_rows(self, table: Table, column: Column) -> bool:
+        # sqlite.org/lang_createtable.html#rowid
+        return column.type == "INTEGER" and "WITHOUT ROWID" not in table.options
+
+    def beside(self, database: Database, schema: Schema) -> tuple[list[Operation], list[Operation]]:
+        from ormmigrate.dialects.sqlite.beside import statements
+
+        return [], statements(database, schema)
+
+    def options_text(self, options: Sequence[str]) -> str:
+        return ", ".join(option for option in options if option in SAID_BEHIND)
+
+    def unsaid_options(self, options: Sequence[str]) -> list[str]:
+        return [option for option in options if option not in SAID_BEHIND]
 
     def foreign_key_violations(self, database: Database) -> Sequence[Violation]:
         try:

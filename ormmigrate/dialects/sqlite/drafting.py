@@ -14,7 +14,7 @@ from ormmigrate.dialects.sqlite import constraining, drafts, sought, words
 from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Index, find
-from ormmigrate.dialects.sqlite.tokens import quoted
+from ormmigrate.dialects.sqlite.tokens import quoted, significant
 from ormmigrate.dialects.sqlite.using import uses_of
 from ormmigrate.operations import (
     AddColumn,
@@ -46,9 +46,16 @@ def ready(operation: AddColumn) -> Field:
             "A primary key cannot be added to a table that is there.",
             "create a table with the key, copy the rows with migrator.sql(...), and rename it.",
         )
-    if not field.null and field.default is None and not operation.allow_not_null and not declares_default(field):
+    has_values = field.default is not None or declares_default(field) or _is_generated(field)
+    if not field.null and not has_values and not operation.allow_not_null:
         raise Refused(*UNFILLED)
     return field
+
+
+def _is_generated(field: Field) -> bool:
+    """Whether a field's constraints say what its column is generated from, so that rows have a value."""
+    said = [significant(str(getattr(item, "sql", item))) for item in field.constraints or ()]
+    return any(tokens and tokens[0].is_word("GENERATED", "AS") for tokens in said)
 
 
 def drafted(
@@ -133,21 +140,24 @@ def _sought(database: Database, operation: DropConstraint | DropForeignKeyConstr
         advice = f"name it: migrator.drop_constraint({table!r}, ...)."
         kinds, fits = ("FOREIGN KEY",), sought.key_of(operation.column)
         if operation.replaces is not None:
-            fits = sought.key_called(operation.column, _key_name(operation.replaces))
+            added = operation.replaces
+            fits = sought.key_called(operation.column, _key_name(added), added.rel, added.rel_column)
         return constraining.Sought(fits, f"foreign key of {operation.column}", advice, kinds)
-    if operation.name is None and not operation.columns:
+    meant = None
+    if operation.constraint is not None:
+        meant = words.constraint_words(database, None, operation.constraint)
+    if operation.name is None and not operation.columns and meant is None:
         raise Refused(
             "It says neither the name of a constraint nor its columns.",
             f'write drop_constraint({table!r}, "name"), or drop_constraint({table!r}, columns=("email",)).',
         )
-    meant = None
-    if operation.constraint is not None:
-        meant = words.constraint_words(database, None, operation.constraint)
     advice = "say which: constraint=Check('...') or constraint=SQL('UNIQUE (...)') beside the columns."
     if operation.columns:
         wanted = f"constraint of ({', '.join(operation.columns)})" + (f" that says {meant}" if meant else "")
-        return constraining.Sought(sought.about(operation.columns, meant), wanted, advice)
-    return constraining.Sought(sought.called(operation.name or "", meant), f"constraint {operation.name}", advice)
+        return constraining.Sought(sought.about(operation.columns, meant), wanted, advice, is_exact=meant is not None)
+    if operation.name is None:
+        return constraining.Sought(sought.saying(meant or ""), f"constraint that says {meant}", advice, is_exact=True)
+    return constraining.Sought(sought.called(operation.name, meant), f"constraint {operation.name}", advice)
 
 
 def is_filled(operation: AddColumn, field: Field) -> bool:

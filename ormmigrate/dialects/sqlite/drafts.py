@@ -13,6 +13,7 @@ from ormmigrate.dialects.sqlite.definition import (
     ColumnDefinition,
     Constraint,
     TableDefinition,
+    collation_of,
     names_in,
     own_constraints,
 )
@@ -153,7 +154,7 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
     demands = [Demand("CHECK", (), definition.inner_of(check)) for check in column.of_kind("CHECK")]
     for demand in demands:
         check_names(replace(draft, columns=columns), demand.expression)
-    if value is not None:
+    if value is not None or (added.is_generated and added.not_null):
         demands.append(Demand("NOT NULL", (name,)))
     if value is not None or added.default is not None:
         demands += [key_demand(key) for key in column.of_kind("FOREIGN KEY")]
@@ -168,9 +169,9 @@ def add_column(draft: Draft, name: str, words: str, value: str | None) -> Draft:
 
 
 def check_names(draft: Draft, expression: str) -> None:
-    """Every name in the expression of a CHECK has to be a column.
+    """Every name in the expression of a CHECK, or in an index, has to be a column.
 
-    SQLite takes one in double quotes that is none for a text, and the CHECK would always be true.
+    SQLite takes one in double quotes that is none for a text: the CHECK would always be true.
 
     Raises:
         Refused: the first that is not there, with the most similar column.
@@ -320,12 +321,6 @@ def _forbids(text: str, key: str, type_: str) -> bool:
     is_alone = all(len(one.columns) == 1 for one in definition.all_constraints if one.kind == "PRIMARY KEY")
     is_rowid = definition.has_rowid and is_alone and folded(type_) == "integer"
     return not is_rowid or bool(definition.column(key).of_kind("NOT NULL"))
-
-
-def collation_of(definition: TableDefinition, column: str) -> str:
-    """The collation that a column names, in capitals."""
-    there = definition.column(column).of_kind("COLLATE")
-    return folded(unquoted(definition.inner_of(there[-1]))).upper() if there else "BINARY"
 
 
 def _check_type(definition: TableDefinition, type_: str) -> None:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from peewee import Database
 
+from ormmigrate.dialects.sqlite.definition import collation_of
 from ormmigrate.dialects.sqlite.dependents import referring_keys
-from ormmigrate.dialects.sqlite.drafts import Demand, Draft, affinity, collation_of
+from ormmigrate.dialects.sqlite.drafts import Demand, Draft, affinity
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Table, ask, indexes_of, read
 from ormmigrate.dialects.sqlite.tokens import folded, quoted

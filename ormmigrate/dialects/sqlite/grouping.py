@@ -6,7 +6,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from peewee import Node
+
 from ormmigrate.dialects.engine import Outcome, column_indexes
+from ormmigrate.dialects.sqlite import words
 from ormmigrate.dialects.sqlite.drafting import drafted
 from ormmigrate.dialects.sqlite.drafts import Draft, draft_of
 from ormmigrate.dialects.sqlite.edits import rename_in_index
@@ -110,13 +113,15 @@ class _Group:
             self._rename(change.column, change.new_name)
 
     def _add_index(self, change: AddIndex) -> None:
-        change = replace(change, columns=tuple(self.draft.column(one).name for one in change.columns))
+        columns = [self.draft.column(part).name if isinstance(part, str) else part for part in change.columns]
+        change = replace(change, columns=tuple(columns))
         if folded(change.index) in {folded(index.name) for index in self.indexes}:
             raise Refused(f"There is an index {change.index} already.", "drop that one first, or give this one a name.")
         self.added.append(change)
-        names = ", ".join(map(quoted, change.columns))
-        text = f"CREATE INDEX {quoted(change.index)} ON {quoted(change.table)} ({names})"
-        self.indexes.append(Index(change.index, change.unique, "c", change.where is not None, change.columns, (), text))
+        listed = words.index_words(self.engine.database, change)
+        text = f"CREATE INDEX {quoted(change.index)} ON {quoted(change.table)} {listed}"
+        names = tuple(part if isinstance(part, str) else None for part in columns)
+        self.indexes.append(Index(change.index, change.unique, "c", change.where is not None, names, (), text))
 
     def _drop_index(self, name: str) -> None:
         pending = [index for index in self.added if folded(index.index) == folded(name)]
@@ -129,8 +134,13 @@ class _Group:
         def renamed(name: str | None) -> str | None:
             return new if name is not None and folded(name) == folded(old) else name
 
-        # The WHERE of an index to come is peewee's, and says the old name.
-        self.in_turn = self.in_turn or any(index.where is not None for index in self.added)
+        def renamed_part(part: str | Node) -> str | Node:
+            return renamed(part) or part if isinstance(part, str) else part
+
+        # What an index to come says in SQL says the old name.
+        self.in_turn = self.in_turn or any(
+            index.where is not None or len(index.names) < len(index.columns) for index in self.added
+        )
         self.indexes = [
             replace(
                 index,
@@ -139,9 +149,7 @@ class _Group:
             )
             for index in self.indexes
         ]
-        self.added = [
-            replace(index, columns=tuple(renamed(name) or name for name in index.columns)) for index in self.added
-        ]
+        self.added = [replace(index, columns=tuple(map(renamed_part, index.columns))) for index in self.added]
 
     def run(self) -> Outcome:
         """Put the draft into force, and the indexes behind it."""

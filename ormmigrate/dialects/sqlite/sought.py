@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, restricted
-from ormmigrate.dialects.sqlite.tokens import folded, significant, unquoted
+from ormmigrate.dialects.sqlite.meaning import says_same
+from ormmigrate.dialects.sqlite.tokens import folded
 
 Fits = Callable[[TableDefinition, Constraint], bool]
 
@@ -21,7 +22,7 @@ def called(name: str, meant: str | None) -> Fits:
             return False
         if constraint.kind == "UNIQUE" and folded("uniq_" + "_".join(constraint.columns)) == folded(name):
             return True
-        return meant is not None and says(definition, constraint, meant)
+        return meant is not None and says_same(definition, constraint, meant)
 
     return fits
 
@@ -32,7 +33,16 @@ def about(columns: Sequence[str], meant: str | None) -> Fits:
     def fits(definition: TableDefinition, constraint: Constraint) -> bool:
         if restricted(definition, constraint) != {folded(name) for name in columns}:
             return False
-        return meant is None or says(definition, constraint, meant)
+        return meant is None or says_same(definition, constraint, meant)
+
+    return fits
+
+
+def saying(meant: str) -> Fits:
+    """A constraint that says what is `meant`."""
+
+    def fits(definition: TableDefinition, constraint: Constraint) -> bool:
+        return says_same(definition, constraint, meant)
 
     return fits
 
@@ -46,35 +56,21 @@ def key_of(column: str) -> Fits:
     return fits
 
 
-def key_called(column: str, name: str) -> Fits:
-    """The foreign key of that name; where none has it, that of the column."""
+def key_called(column: str, name: str, target: str, target_column: str) -> Fits:
+    """The foreign key of that name; where none has it, that of the column, to that target if there are several."""
+
+    def is_meant(constraint: Constraint) -> bool:
+        said = [folded(one) for one in (constraint.target or "", *constraint.target_columns)]
+        return said in ([folded(target), folded(target_column)], [folded(target)])
 
     def fits(definition: TableDefinition, constraint: Constraint) -> bool:
         if any(_is_called(one, name) for one in definition.all_constraints):
             return _is_called(constraint, name)
-        return key_of(column)(definition, constraint)
+        keys = [one for one in definition.all_constraints if key_of(column)(definition, one)]
+        return constraint in ([one for one in keys if is_meant(one)] or keys)
 
     return fits
 
 
 def _is_called(constraint: Constraint, name: str) -> bool:
     return constraint.name is not None and folded(constraint.name) == folded(name)
-
-
-def says(definition: TableDefinition, constraint: Constraint, words: str) -> bool:
-    """Whether a constraint differs from these words in its name, spaces, comments, case and quotes alone.
-
-    A column's UNIQUE says the same as that of the table on the column.
-    """
-    spelled = _spelled(definition.text[constraint.start : constraint.end])
-    if constraint.name is not None:
-        spelled = spelled[2:]  # CONSTRAINT name
-    if spelled == ["unique"]:
-        return _spelled(words) in (["unique"], ["unique", "(", folded(constraint.columns[0]), ")"])
-    return spelled == _spelled(words)
-
-
-def _spelled(text: str) -> list[str]:
-    return [
-        token.text if token.kind == "string" else folded(unquoted(token.text)) for token in significant(text)
-    ]  # fmt: skip

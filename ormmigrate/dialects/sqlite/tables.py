@@ -48,7 +48,10 @@ class Column:
         default = squeezed(self.default or "")
         while is_enclosed(default):
             default = default[1:-1]
-        return (self.name, squeezed(self.type).upper(), self.not_null, default, self.key, self.hidden)
+        type_ = squeezed(self.type).upper()
+        if self.is_generated:
+            type_ = type_.removesuffix("GENERATEDALWAYS")  # up to 3.34 it is there; later versions leave it out
+        return (self.name, type_, self.not_null, default, self.key, self.hidden)
 
 
 @dataclass(frozen=True)

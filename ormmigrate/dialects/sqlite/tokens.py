@@ -105,6 +105,8 @@ def is_enclosed(text: str) -> bool:
     """Whether all of an expression stands in one pair of parentheses."""
     depth = 0
     tokens = significant(text)
+    if not tokens or not tokens[0].is_symbol("("):
+        return False
     for token in tokens:
         depth += token.is_symbol("(") - token.is_symbol(")")
         if not depth:

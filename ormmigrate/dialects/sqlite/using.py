@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peewee import Database
 
@@ -18,9 +18,11 @@ from ormmigrate.dialects.sqlite.definition import (
 from ormmigrate.dialects.sqlite.dependents import Dependent, broken, dependents, referring_keys
 from ormmigrate.dialects.sqlite.drafts import Draft
 from ormmigrate.dialects.sqlite.edits import index_body
+from ormmigrate.dialects.sqlite.meaning import says_same
 from ormmigrate.dialects.sqlite.refusals import Refused
 from ormmigrate.dialects.sqlite.tables import Index, ask
 from ormmigrate.dialects.sqlite.tokens import NAME, WORD, Token, folded, significant, unquoted
+from ormmigrate.dialects.sqlite.words import rendered
 from ormmigrate.operations import DropColumn
 
 #: What only says something of the column that it stands in.
@@ -36,12 +38,14 @@ class Use:
         remedy: how it is dropped.
         is_own: whether it is about this column alone, and may go with it.
         index: the index that it is, if it is one.
+        inside: the constraint that it is, if it stands in the definition of the column itself.
     """
 
     words: str
     remedy: str
     is_own: bool = False
     index: Index | None = None
+    inside: Constraint | None = None
 
 
 def uses_of(database: Database, draft: Draft, column: str, indexes: Sequence[Index]) -> list[Use]:
@@ -69,7 +73,8 @@ def _constraints_on(draft: Draft, column: str) -> list[Use]:
                 continue
             if goes or is_about(definition, constraint, column):
                 is_own = goes and restricted(definition, constraint) <= {folded(column)}
-                found.append(_use(draft, constraint, place.name, is_own=is_own and constraint.kind != "PRIMARY KEY"))
+                use = _use(draft, constraint, place.name, is_own=is_own and constraint.kind != "PRIMARY KEY")
+                found.append(replace(use, inside=constraint if goes else None))
     for constraint in definition.constraints:
         if is_about(definition, constraint, column):
             found.append(_use(draft, constraint, None, is_own=constraint in alone))
@@ -126,7 +131,9 @@ def refuse_used(
     found = uses_of(database, draft, column, indexes)
     there = dependents(database)
     says_own = operation.cascade or operation.field is not None
-    in_the_way = [use for use in found if not (use.is_own and says_own)]
+    in_the_way = [
+        use for use in found if not (use.is_own and says_own) and not _is_said(database, draft, use, operation)
+    ]
     said_now = draft.kept.get(folded(column), column)  # views and triggers know nothing of a rename to come
     in_the_way += [_dependent(one) for one in (*watching(there, table, said_now), *quoting(there, table, said_now))]
     in_the_way += [_dependent(one) for one in indexing(database, table, said_now)]
@@ -144,6 +151,14 @@ def refuse_used(
             f"{'This still uses' if len(in_the_way) == 1 else 'These still use'} {column}: {listed}.", f"{advice}."
         )
     return tuple(use.index for use in found if use.index is not None and use.is_own)
+
+
+def _is_said(database: Database, draft: Draft, use: Use, operation: DropColumn) -> bool:
+    """Whether it is a constraint that the field which the column had says as well, so that it comes back with it."""
+    said = [] if operation.field is None else operation.field.constraints or []
+    return use.inside is not None and any(
+        says_same(draft.definition, use.inside, rendered(database, item)) for item in said
+    )
 
 
 def _dependent(one: Dependent) -> Use:

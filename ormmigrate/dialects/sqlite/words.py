@@ -13,6 +13,7 @@ from peewee import SQL, Database, Field, ForeignKeyField, Index, Node, Table, Va
 
 from ormmigrate.dialects import ddl
 from ormmigrate.dialects.engine import constant_of, default_of
+from ormmigrate.dialects.sqlite.edits import index_body
 from ormmigrate.dialects.sqlite.tables import ask
 from ormmigrate.dialects.sqlite.tokens import is_enclosed, literal, quoted, significant
 from ormmigrate.operations import AddIndex
@@ -58,13 +59,11 @@ def default_words(database: Database, default: Any) -> str:
     return words if is_literal or is_enclosed(words) else f"({words})"
 
 
-def where_words(database: Database, operation: AddIndex) -> str:
-    """The predicate of an index, nothing where it has none; the columns of its table without the table's name."""
-    if operation.where is None:
-        return ""
-    index = Index("i", Table(operation.table), [SQL("c")], where=operation.where)
-    text = rendered(database, index)
-    return text[next(token.end for token in significant(text) if token.is_word("WHERE")) :].strip()
+def index_words(database: Database, operation: AddIndex) -> str:
+    """The parts of an index in parentheses, and its WHERE; the columns of its table without the table's name."""
+    parts = [SQL(quoted(part)) if isinstance(part, str) else part for part in operation.columns]
+    text = rendered(database, Index("i", Table(operation.table), parts, where=operation.where))
+    return text[index_body(text) :]
 
 
 def rendered(database: Database, node: Node) -> str:
