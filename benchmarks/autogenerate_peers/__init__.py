@@ -1,0 +1,1 @@
+"""Who takes part in autogenerate.py, and the schema that is compared."""

@@ -1,0 +1,1 @@
+"""Who takes part in changes.py, the changes, and how each tool's models say them."""
