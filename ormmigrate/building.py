@@ -171,7 +171,11 @@ class Builder:
         said: list[Fact] = [*checks, *uniques]
         known = column.field.constraints if column.field is not None else None
         has_default = column.default is not None and not made.sequence
-        if known and _kinds(known) == _expected_kinds(column, checks, uniques, has_default):
+        if (
+            known
+            and self._can_be_kept(known)
+            and _kinds(known) == _expected_kinds(column, checks, uniques, has_default)
+        ):
             return list(known), said
         found: list[Node] = [SQL(words) for words in _identity(column, made)]
         if column.generated is not None:
@@ -184,6 +188,10 @@ class Builder:
         comment = self.kind.comment_clause(column.comment) if column.comment else ""
         found += [SQL(comment)] if comment else []
         return found + [Check(check.expression) for check in checks], said
+
+    def _can_be_kept(self, constraints: Iterable[Node | str]) -> bool:
+        """Whether a model's SQL means the same in a migration, where % is a percent sign on every database."""
+        return not (self.kind.doubles_percent and any("%" in _text(node) for node in constraints))
 
     def _is_own_check(self, table: Table, column: Column, check: CheckFacts) -> bool:
         """Whether a check restricts this column alone, and nobody gave it a name."""

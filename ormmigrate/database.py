@@ -75,7 +75,7 @@ class Database(peewee.DatabaseProxy):
         if on_failure not in ("raise", "continue"):
             raise ConfigurationError(f"on_failure={on_failure!r} is not known.", 'use "raise" or "continue".')
         self.on_failure = on_failure
-        self._compared = False
+        self._compared: set[type[peewee.Model]] = set()
         self.models = ()
         self.migrations = Runner(
             self,
@@ -159,12 +159,15 @@ class Database(peewee.DatabaseProxy):
     def _with_comparison(self, report: Report, models: Sequence[type[peewee.Model]]) -> Report:
         """Hold the models against their tables where the environment asks for it, once."""
         verdict = self.migrations.environment.compare_models
-        if verdict == "allowed" or self._compared:
+        # A warning is given once, an error each time.
+        open_ones = [model for model in models if model not in self._compared]
+        if verdict == "allowed" or not open_ones:
             return report
         from ormmigrate.comparison import compare_models
 
-        self._compared = verdict == "warning"
-        return compare_models(self.migrations, models, report)
+        if verdict == "warning":
+            self._compared.update(open_ones)
+        return compare_models(self.migrations, open_ones, report)
 
 
 def _with_through_models(models: Iterable[type[peewee.Model]]) -> list[type[peewee.Model]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -13,6 +13,7 @@ from peewee import (
     SQL,
     BlobField,
     BooleanField,
+    CharField,
     DateField,
     DateTimeField,
     DecimalField,
@@ -20,6 +21,7 @@ from peewee import (
     FloatField,
     ForeignKeyField,
     IntegerField,
+    TextField,
     TimeField,
     UUIDField,
     callable_,
@@ -27,13 +29,21 @@ from peewee import (
 
 from ormmigrate.building import Builder
 from ormmigrate.facts import columns_of
+from ormmigrate.fields import RawField
 from ormmigrate.literals import literal_of
 from ormmigrate.operations import UNDECIDED
 from ormmigrate.schema import Column, Table
 
 PLAIN_VALUES = (bool, int, float, str, bytes, Decimal, date, time, uuid.UUID)
-#: What a column that forbids NULL holds after it came back without its values.
-PLACEHOLDERS: tuple[tuple[type[Field], Any], ...] = (
+#: What a column that forbids NULL holds after it came back without its values, by what peewee calls its type.
+PLACEHOLDERS: dict[str, Any] = {
+    **dict.fromkeys(("JSON", "JSONB", "HSTORE"), dict),
+    "INTERVAL": timedelta(0),
+    "UUID": uuid.uuid4,
+    "UUIDB": uuid.uuid4,
+}
+#: The same by its class.
+CLASS_PLACEHOLDERS: tuple[tuple[type[Field], Any], ...] = (
     (BooleanField, False),
     (IntegerField, 0),
     (DecimalField, Decimal(0)),
@@ -41,16 +51,26 @@ PLACEHOLDERS: tuple[tuple[type[Field], Any], ...] = (
     (DateTimeField, datetime(1970, 1, 1)),
     (DateField, date(1970, 1, 1)),
     (TimeField, time(0)),
-    (UUIDField, uuid.uuid4),
     (BlobField, b""),
+    (CharField, ""),
+    (TextField, ""),
 )
-#: The same by a word in a type that peewee has no field for.
-RAW_PLACEHOLDERS = (
-    (("int", "num", "dec", "real", "double", "float", "bool", "serial", "bit"), 0),
-    (("date", "time"), "1970-01-01 00:00:00"),
-    (("json",), "{}"),
-    (("blob", "bytea", "binary"), b""),
-)
+NUMBERS = ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "real", "double", "float", "bool", "boolean")
+TEXTS = ("", "text", "varchar", "char", "character", "nvarchar", "nchar", "clob", "citext", "tinytext", "mediumtext")
+#: By the first word of a type that no field makes. What is not here cannot come back without its values.
+RAW_PLACEHOLDERS: dict[str, Any] = {
+    **dict.fromkeys((*NUMBERS, "numeric", "decimal", "number", "smallserial"), 0),
+    **dict.fromkeys((*TEXTS, "longtext", "tsvector"), ""),
+    **dict.fromkeys(("blob", "bytea", "binary", "varbinary", "tinyblob", "mediumblob", "longblob"), b""),
+    **dict.fromkeys(("datetime", "timestamp", "timestamptz"), "1970-01-01 00:00:00"),
+    **dict.fromkeys(("json", "jsonb"), "{}"),
+    "date": "1970-01-01",
+    "time": "00:00:00",
+    "year": 1970,
+    "interval": "0",
+    "inet": "0.0.0.0",
+    "set": "",
+}
 
 
 def must_be_distinct(builder: Builder, table: Table, column: Column, beside: Sequence[Column]) -> bool:
@@ -81,13 +101,25 @@ def placeholder(made: Field, column: Column, *, is_unique: bool) -> Any:
         return None  # no row that it could refer to is known
     if is_unique and not isinstance(made, (UUIDField, DateField, DateTimeField, TimeField, BlobField)):
         return count(1).__next__
-    for kind, value in PLACEHOLDERS:
+    if hasattr(made, "dimensions"):  # of playhouse.postgres_ext.ArrayField
+        return list
+    if "JSON" in type(made).__name__:
+        return dict
+    if isinstance(made, RawField):
+        return _raw_placeholder(column.type.lower())
+    for kind, value in CLASS_PLACEHOLDERS:
         if isinstance(made, kind):
             return value
-    for words, value in RAW_PLACEHOLDERS:
-        if any(word in column.type.lower() for word in words):
-            return value
-    return ""
+    return PLACEHOLDERS.get(made.field_type)
+
+
+def _raw_placeholder(type_: str) -> Any:
+    word, _, arguments = type_.partition("(")
+    if type_.endswith("[]"):
+        return "{}"
+    if word == "enum":
+        return literal_of(arguments.rpartition(")")[0].split(",")[0])  # its first label
+    return RAW_PLACEHOLDERS.get((word.split() or [""])[0])
 
 
 def default_value(text: str | None) -> Any:

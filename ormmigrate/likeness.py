@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
 from ormmigrate.operations import Operation, RenameColumn, RenameTable
 from ormmigrate.schema import Column, Schema, Table, by_name
@@ -72,15 +71,16 @@ def _columns(was: Table, is_: Table, after: Schema) -> Iterable[Rename]:
 
 
 def _alike_tables(one: Table, other: Table) -> float:
-    """Half by the columns of the same name and type, the rest by their names alone, and by the tables' names."""
-    mine = {(column.name.lower(), column.type) for column in one.columns}
-    its = {(column.name.lower(), column.type) for column in other.columns}
-    names = {name for name, _ in mine}, {name for name, _ in its}
-    return round(0.5 * _shared(mine, its) + 0.25 * _shared(*names) + 0.25 * _alike(one.name, other.name), 2)
-
-
-def _shared(one: set[Any], other: set[Any]) -> float:
-    return len(one & other) / max(len(one | other), 1)
+    """Mostly by their columns, each with the one that it resembles most, whatever they are called."""
+    left = list(other.columns)
+    total = 0.0
+    for column in one.columns:
+        scores = [_alike_columns(one, column, other, its) for its in left]
+        if scores:
+            total += max(scores)
+            del left[scores.index(max(scores))]
+    columns = total / max(len(one.columns), len(other.columns))
+    return round(0.8 * columns + 0.2 * _alike(one.name, other.name), 2)
 
 
 def _alike_columns(was: Table, one: Column, is_: Table, other: Column) -> float:

@@ -13,7 +13,11 @@ WIDENING = (
     ("SMALLINT", "INT", "BIGINT"),
     ("FLOAT", "DOUBLE"),
     ("CHAR", "VARCHAR", "TEXT"),
+    ("BOOL", "SMALLINT", "INT", "BIGINT"),
+    ("DATE", "DATETIME"),
 )
+#: As many characters as their values need.
+DIGITS = {"SMALLINT": 6, "INT": 11, "BIGINT": 20, "DATE": 10}
 #: Other spellings of them, as databases have them and peewee's fields.
 SPELLED = {
     "INTEGER": "INT",
@@ -26,6 +30,8 @@ SPELLED = {
     "NUMERIC": "DECIMAL",
     "REAL": "FLOAT",
     "DOUBLE PRECISION": "DOUBLE",
+    "BOOLEAN": "BOOL",
+    "TIMESTAMP": "DATETIME",
 }
 
 
@@ -69,6 +75,8 @@ def fits(old: str, new: str) -> bool:
         return _fits_sizes(was, old_sizes, new_sizes)
     if is_ == "TEXT":
         return was not in ("BLOB", "BYTEA")
+    if is_ == "VARCHAR" and was in DIGITS:
+        return not new_sizes or new_sizes[0] >= DIGITS[was]
     for family in WIDENING:
         if was in family and is_ in family:
             fits_family = family.index(was) < family.index(is_)

@@ -55,7 +55,11 @@ def defined_models(database: Database) -> list[type[Model]]:
 
 def _refuse_strangers() -> None:
     """Where all models belong to another database than the application's, say which."""
-    strangers = [model for model in _derived(Model) if _is_defined(model) and model._meta.fields]
+    strangers = [
+        model
+        for model in _derived(Model)
+        if _is_defined(model) and model._meta.database is not None and not model.__module__.startswith("playhouse.")
+    ]
     if strangers:
         names, modules = listed([model.__name__ for model in strangers]), {model.__module__ for model in strangers}
         raise ConfigurationError(

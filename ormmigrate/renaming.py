@@ -35,12 +35,12 @@ def settle(read: Read, wanted: Schema, answers: Iterable[str], decide: Decide) -
         known = {fold(one.answer): one for one in possible(there, models)}
         answered = [known[fold(answer)] for answer in waiting if fold(answer) in known]
         waiting = [answer for answer in waiting if fold(answer) not in known]
+        if waiting and possible is _of_columns:
+            raise _unknown(waiting[0], there, models)
         likely = [one for one in renames(there, models) if fold(one.answer) in known]
         if agreed := _agreed(answered, likely, decide, fold):
             ahead += tuple(one.operation for one in agreed)
             before = read(ahead)
-    if waiting:
-        raise _unknown(waiting[0], *on_equal_terms(before, wanted))
     return ahead, before
 
 

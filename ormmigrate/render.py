@@ -124,10 +124,14 @@ def _refusal(statements: Sequence[Statement], unexpressed: Sequence[str]) -> lis
     undecided = list(dict.fromkeys(subject for one in statements for subject in one.undecided))
     if undecided:
         problem = f"say what rows get in {listed(undecided)}, in place of `...`, and delete this line"
+        problem += "; and write what is left to you above" if unexpressed else ""
+    elif unexpressed:
+        # Run without it, the rest might destroy what a person would have kept.
+        problem = "write what is left to you above, with migrator.sql(...) say, and delete this line"
     elif statements:
         return []
     else:
-        problem = "write what is left to you above" if unexpressed else "write what this migration does"
+        problem = "write what this migration does"
     return lines(Call(Word("NotImplementedError"), (Text(problem),)), IN_METHOD, "raise ")
 
 

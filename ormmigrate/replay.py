@@ -57,7 +57,7 @@ def perform(database: Database, dialect: Dialect, operations: Sequence[Operation
     try:
         with migrator.listening():
             migrator.replay(operations)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         operation = migrator.failed_at(error)
         what = operation.describe() if operation else "an operation"
         reason = error.problem if isinstance(error, MigrationError) else f"{type(error).__name__}: {error}"
@@ -89,7 +89,7 @@ def _replayed(database: Database, dialect: Dialect, migration: BaseMigration) ->
             migration.before(migrator)
             migration.up(migrator)
             migration.after(migrator)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         operation = migrator.failed_at(error)
         raise MigrationFailed(
             migration=migration.label,

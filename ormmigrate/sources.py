@@ -174,6 +174,8 @@ def _of_url(url: str, dialect: Dialect, unmanaged: Sequence[str]) -> Schema:
     other = database_from_url(url)
     its_dialect = dialect_of(other)
     _require_same_kind(its_dialect.label(other), its_dialect.name, dialect.name)
+    if not its_dialect.exists(other):
+        raise ConfigurationError(f"There is no database {its_dialect.label(other)}.", "correct the URL.")
     return of_database(other, its_dialect, unmanaged)
 
 

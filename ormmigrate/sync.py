@@ -71,11 +71,14 @@ def _named(model: type[Model]) -> Iterator[None]:
     """Say of which model a database's error comes."""
     try:
         yield
-    except PeeweeException as error:
+    except (PeeweeException, IndexError, TypeError, ValueError) as error:
+        is_formatting = not isinstance(error, PeeweeException)  # of the driver, which takes % for a parameter
         raise MigrationError(
             f"The table {model._meta.table_name} could not be created from the model {model.__name__}: "
             f"{type(error).__name__}: {error}",
-            "correct the model, or register those that it refers to as well.",
+            "correct the model: on this database SQL in a model has %% for a percent sign."
+            if is_formatting
+            else "correct the model, or register those that it refers to as well.",
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import peewee
 import pytest
-from peewee import SQL, Check
+from peewee import Check
 
 from ormmigrate.dialects import dialect_of
 from ormmigrate.diff import diff, losses, renames
@@ -26,6 +26,7 @@ class Plain:
 
     name = "plain"
     allows_forward_references = False
+    doubles_percent = False
 
     def folded(self, name: str) -> str:
         return name
@@ -339,7 +340,7 @@ def test_a_table_with_the_same_columns_may_have_been_renamed():
 def test_the_likeliest_comes_first():
     before = schema(table("user", Column("name", "text")))
     after = schema(table("user", Column("label", "text"), Column("fullname", "text")))
-    assert [one.new_name for one in renames(before, after)][0] == "fullname"
+    assert next(one.new_name for one in renames(before, after)) == "fullname"
 
 
 # -- losses ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -626,10 +627,22 @@ def test_models_of_another_database_and_modules_that_were_read_anew_do_not_count
 
 
 def test_no_models_at_all_is_an_error_that_says_what_to_write():
+    code = (
+        "from ormmigrate import Database; from ormmigrate.connection import inner\n"
+        "from ormmigrate.models import known_models\n"
+        "known_models(inner(Database('sqlite:///:memory:')), [])"
+    )
+    # In a process of its own: other tests define models.
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert "has no models that are known" in said
+    assert 'models = "shop.models"' in said
+
+
+def test_models_that_all_have_another_database_are_named(shop: ModuleType):
+    defined(shop, peewee.SqliteDatabase("other.db"), "class Parcel(Model):\n    class Meta:\n        database = db\n")
     with pytest.raises(ConfigurationError) as caught:
         known_models(inner(Database("sqlite:///:memory:")), [])
-    assert_helps(caught.value, "no models")
-    assert 'models = "shop.models"' in caught.value.advice
+    assert_helps(caught.value, "No model belongs to the application's database", "Parcel")
 
 
 def test_a_model_that_refers_to_one_that_is_not_there_is_named(shop: ModuleType):

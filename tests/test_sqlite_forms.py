@@ -251,6 +251,34 @@ def test_a_constraint_is_found_by_what_it_means(database: SqliteDatabase, place:
     assert all(one in before for one in after)
 
 
+def test_constraints_without_names_stand_in_a_group(database: SqliteDatabase):
+    operation = AlterTable(
+        "person",
+        (
+            AddConstraint("person", None, Check("a > 0")),
+            AddConstraint("person", None, SQL(KEY)),
+            RenameColumn("person", "a", "c"),
+            AddConstraint("person", None, SQL('UNIQUE ("c", "b")')),
+            DropConstraint("person", None, Check("c > 0"), columns=("c",)),
+        ),
+    )
+    found = there_and_back(database, operation)
+    assert found.checks == ()
+    assert [key.columns for key in found.foreign_keys] == [("c", "b")]
+    assert Index((Part("c"), Part("b")), unique=True) in found.indexes
+
+
+def test_a_constraint_on_what_is_no_column_is_not_found(database: SqliteDatabase):
+    database.execute_sql('CREATE TABLE "{odd}" ("{0}" INT UNIQUE, b INT)')
+    for constraint in (SQL("UNIQUE (nothing COLLATE NOCASE)"), Check("nothing > 0"), SQL("no constraint")):
+        with pytest.raises(UnsupportedOperation, match="no constraint"):
+            run(database, DropConstraint("{odd}", None, constraint))
+    run(database, DropConstraint("{odd}", None, SQL('UNIQUE ("{0}")')))
+    found = read(database).table("{odd}")
+    assert found is not None
+    assert found.indexes == ()
+
+
 def test_of_several_that_say_the_same_one_goes(database: SqliteDatabase):
     run(database, AddConstraint("person", "named", Check("a > 0")), AddConstraint("person", None, Check("a > 0")))
     run(database, DropConstraint("person", None, Check('"A">0')))

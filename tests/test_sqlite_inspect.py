@@ -189,6 +189,12 @@ SAME: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ('CREATE TABLE t ("a" INTEGER NOT NULL, "b" VARCHAR(20) DEFAULT \'x\')',),
         ("CREATE TABLE t(a/**/integer\nNOT  null,[b] varchar ( 20 ) default'x' --\n)",),
     ),
+    "brackets, backticks and words in lower case": (
+        (P, 'CREATE TABLE "t" ("id" INTEGER NOT NULL PRIMARY KEY, "a" INT, FOREIGN KEY ("a") REFERENCES "p" ("id"))',
+         'CREATE INDEX "t_a" ON "t" ("a")'),
+        (P, "create table [t] ( -- it's\n [id] integer not null primary key,`a` int, foreign key([a])references p(id))",
+         "create index [t a] on `t` ([a]) -- it's so"),
+    ),
     "a rowid that says NOT NULL": (
         ("CREATE TABLE t (id INTEGER PRIMARY KEY, a)",), ("CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, a)",),
     ),
@@ -596,6 +602,8 @@ DEFINITIONS = (
     "e INT NULL", "e INT CHECK (e > 0)", 'e INT CONSTRAINT "c" CHECK ("e" IN (1, 2))', 'e TEXT CHECK (e IN ("x", "y"))',
     "f INT CHECK (f <> true)", "f INT GENERATED ALWAYS AS (1)", "f INT GENERATED ALWAYS", "generated_at DATETIME",
     "description TEXT", "conflict INT NOT NULL ON CONFLICT IGNORE", "g INT REFERENCES t (id)", "h DOUBLE PRECISION",
+    "[o p] INT", "[q] [int]", "`r` text not null", '"s" "INT"', "[t] INT CHECK ([t] > 0)", "u TEXT DEFAULT '--'",
+    "v TEXT DEFAULT '/*'", 'w TEXT CHECK (w <> "--")', '"x-y" INT', "z INT /* of [it] */ NOT NULL", "\u00e4 INT",
     "i TEXT COLLATE NOCASE", "j INT UNIQUE", "k INT NOT NULL DEFAULT 1 DEFAULT 2", "l 'INT'", 'm "INT"', '"key" TEXT',
     "n INT CONSTRAINT x NOT NULL",
 )  # fmt: skip
@@ -616,28 +624,39 @@ INDEXES = (
 )  # fmt: skip
 
 
+COMMAS = (
+    ", ", ", ", ",", " ,\n", ", -- so\n", ", -- it's\n", ", -- 'tis 'so, (x\n", ", /* so, (too) */ ", ", /* it's */",
+    ",/*'*/--'\n",
+)  # fmt: skip
+
+
+def create(parts: list[str], chance: random.Random) -> str:
+    return f"CREATE TABLE t ({''.join(f'{chance.choice(COMMAS)}{part}' for part in parts).partition(',')[2]})"
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_the_texts_tell_is_what_the_pragmas_tell(seed: int):
     chance = random.Random(seed)
     columns = ["name TEXT", *chance.sample(DEFINITIONS, chance.randint(0, 4))]
-    constraints = chance.sample(CONSTRAINTS, chance.randint(0, 2))
+    chance.shuffle(columns)
+    parts = [*columns, *chance.sample(CONSTRAINTS, chance.randint(0, 2))]
+    indexes = chance.sample(INDEXES, chance.randint(0, 2))
     database = SqliteDatabase(":memory:")
     database.connect()
     try:
-        chance.shuffle(columns)
-        database.execute_sql(f"CREATE TABLE t ({', '.join((*columns, *constraints))})")
-        for index in chance.sample(INDEXES, chance.randint(0, 2)):
-            database.execute_sql(index)
+        for statement in (create(parts, chance), *indexes):
+            database.execute_sql(statement)
     except peewee.DatabaseError:  # two columns of one name, a type that is none
         return
     inspecting.known.clear()
     found = table(schema_of(database))
+    assert table(read_from(SqliteDatabase(":memory:"), create(parts, chance), *indexes)) == found
     rows = database.execute_sql(inspecting.OBJECTS).fetchall()
     (stored,) = inspecting.stored_tables(rows, ())
-    told = inspecting._told(database, {("t",): stored})["t",]
+    told = inspecting.told(database, {("t",): stored})["t",]
     database.close()
-    assert inspecting._referring(told, {"t": told}) == found
+    assert inspecting.referring(told, {"t": told}) == found
 
 
 # -- fields -----------------------------------------------------------------------------------------

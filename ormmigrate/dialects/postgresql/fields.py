@@ -19,6 +19,7 @@ PLAIN: dict[str, Callable[[], Field]] = {
     "character varying": lambda: peewee.CharField(max_length=None),  # type: ignore[call-overload]
     "date": peewee.DateField,
     "double precision": peewee.DoubleField,
+    "real": peewee.FloatField,
     "hstore": lambda: postgres_ext.HStoreField(index=False),
     "integer": peewee.IntegerField,
     "interval": postgres_ext.IntervalField,

@@ -5,7 +5,7 @@ What comes out is valid where what went in was, and means the same there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -148,26 +148,49 @@ def expression_words(text: str, scope: Scope) -> str:
     quotes is a text to SQLite, and stays as it is.
     """
     text = unenclosed(text)
-    named = {token.start for token in names_in(text)}
+    columns = {token.start for token in column_names(text) if folded(unquoted(token.text)) in scope.columns}
     tokens = significant(text)
     pieces: list[Token] = []
     place = 0
     while place < len(tokens):
         token = tokens[place]
-        key = folded(unquoted(token.text)) if token.kind in (WORD, NAME) else ""
-        if key == scope.table and place + 1 < len(tokens) and tokens[place + 1].is_symbol("."):
+        is_qualified = place + 1 < len(tokens) and tokens[place + 1].is_symbol(".")
+        if is_qualified and folded(unquoted(token.text)) == scope.table:
             place += 2
             continue
-        is_column = token.start in named and key in scope.columns and token.word not in MOMENTS
-        is_collation = key and place and tokens[place - 1].is_word("COLLATE")
-        pieces.append(Token(NAME, name_words(key), 0) if is_column or is_collation else _lowered(token))
+        pieces.append(_word(token, is_name=token.start in columns or _is_collation(tokens, place)))
         place += 1
     return joined(pieces)
 
 
+def plain_expression(text: str) -> tuple[str, frozenset[str]]:
+    """An expression, not in parentheses, whose names are all columns without a table, and these, folded."""
+    text = unenclosed(text)
+    columns = {token.start: folded(unquoted(token.text)) for token in column_names(text)}
+    tokens = significant(text)
+    pieces = [
+        _word(token, is_name=token.start in columns or _is_collation(tokens, place))
+        for place, token in enumerate(tokens)
+    ]
+    return joined(pieces), frozenset(columns.values())
+
+
+def column_names(text: str) -> Iterator[Token]:
+    """The tokens of an expression that name columns, as far as the table has them."""
+    return (token for token in names_in(text) if token.word not in MOMENTS)
+
+
+def _is_collation(tokens: Sequence[Token], place: int) -> bool:
+    return place > 0 and tokens[place - 1].word == "COLLATE"
+
+
+def _word(token: Token, *, is_name: bool) -> Token:
+    return Token(NAME, name_words(unquoted(token.text)), 0) if is_name else _lowered(token)
+
+
 def columns_in(text: str, scope: Scope) -> tuple[str, ...]:
     """The columns that an expression names, in the table's order."""
-    said = {folded(unquoted(token.text)) for token in names_in(text) if token.word not in MOMENTS}
+    said = {folded(unquoted(token.text)) for token in column_names(text)}
     return tuple(name for key, name in scope.columns.items() if key in said)
 
 

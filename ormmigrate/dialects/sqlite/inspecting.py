@@ -41,7 +41,7 @@ def inspect(database: Database, kind: Kind) -> Schema:
         tables = _tables_of(database, stored)
     by_name = {folded(table.name): table for table in tables}
     views, triggers = _views_and_triggers(objects, by_name)
-    found = [_referring(table, by_name) if table.foreign_keys else table for _, table in sorted(by_name.items())]
+    found = [referring(table, by_name) if table.foreign_keys else table for _, table in sorted(by_name.items())]
     return Schema(tuple(found), views, triggers, kind=kind)
 
 
@@ -72,14 +72,14 @@ def _tables_of(database: Database, stored: Sequence[Stored]) -> list[Table]:
             asked[key] = one
         else:
             found[key] = table
-    found |= _told(database, asked)
+    found |= told(database, asked)
     if len(known) + len(found) > KEPT:
         known.clear()
     known.update(found)
     return [found[key] for key in keys]
 
 
-def _told(database: Database, asked: Mapping[Key, Stored]) -> dict[Key, Table]:
+def told(database: Database, asked: Mapping[Key, Stored]) -> dict[Key, Table]:
     """Tables that the pragmas have to tell of."""
     names = [one.name for one in asked.values()]
     columns, indexes, keys = columns_of(database, names), indexes_of(database, names), keys_of(database, names)
@@ -101,7 +101,7 @@ def _told(database: Database, asked: Mapping[Key, Stored]) -> dict[Key, Table]:
 # -- what refers to others ------------------------------------------------------------------------
 
 
-def _referring(table: Table, by_name: Mapping[str, Table]) -> Table:
+def referring(table: Table, by_name: Mapping[str, Table]) -> Table:
     """A table whose foreign keys say what they refer to: the columns too, and all as it is spelled there."""
     keys = [_reaching(key, by_name.get(folded(key.table))) for key in table.foreign_keys]
     if all(now is before for now, before in zip(keys, table.foreign_keys)):

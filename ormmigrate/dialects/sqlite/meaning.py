@@ -9,8 +9,8 @@ from ormmigrate.dialects.sqlite.canonical import Scope, expression_words, scope_
 from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, collation_of
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
 from ormmigrate.dialects.sqlite.tokens import Token, folded, quoted, significant, unquoted
+from ormmigrate.schema import NO_ACTION
 
-NO_ACTION = "NO ACTION"
 TWO_WORDS = ("SET", "NO")  # SET NULL, SET DEFAULT, NO ACTION
 
 
@@ -64,9 +64,10 @@ def says_same(definition: TableDefinition, constraint: Constraint, words: str) -
     Names, and what is done ON CONFLICT, do not count. A key that names no columns of its parent refers to those
     that one that says the same otherwise names.
     """
-    for place in ("c, {}", f"{quoted(constraint.columns[0]) if constraint.columns else 'c'} {{}}"):
+    column = quoted(constraint.columns[0]) if constraint.columns else "c"
+    for ahead in ("c, ", f"{column} "):
         try:
-            other = read_table(f"CREATE TABLE {quoted(definition.name)} ({place.format(words)}\n)")
+            other = read_table(f"CREATE TABLE {quoted(definition.name)} ({ahead}{words}\n)")
         except UnreadableTable:
             continue
         if len(other.all_constraints) == 1:
@@ -86,9 +87,11 @@ def _is_same(one: Meaning, other: Meaning) -> bool:
 
 
 def _meaning(written: TableDefinition, constraint: Constraint, table: TableDefinition, scope: Scope) -> Meaning:
-    """Args:
-    written: where the constraint is written.
-    table: the table that it is about.
+    """What a constraint says, in a form that is the same for all that say it.
+
+    Args:
+        written: where it is written.
+        table: the table that it is about.
     """
     if constraint.kind == "CHECK":
         return "CHECK", expression_words(written.inner_of(constraint), scope)
@@ -106,11 +109,12 @@ def _meaning(written: TableDefinition, constraint: Constraint, table: TableDefin
 def _parts(listed: str, table: TableDefinition) -> list[str]:
     """The parts of UNIQUE (...), each without what would be so anyway."""
     parts: list[str] = []
+    collations = {folded(column.name): collation_of(table, column.name) for column in table.columns}
     tokens = iter(significant(listed))
     for token in tokens:
         if token.is_word("COLLATE"):
             collation = folded(unquoted(next(tokens).text)).upper()
-            if collation != collation_of(table, parts[-1]):
+            if collation != collations.get(parts[-1]):
                 parts[-1] += f" collate {collation}"
         elif token.is_word("DESC"):
             parts[-1] += " desc"

@@ -20,7 +20,7 @@ def checks_in_order(checks: Sequence[Check]) -> tuple[Check, ...]:
 
 
 def _index(index: Index) -> tuple[object, ...]:
-    return [(part.text, part.suffix) for part in index.parts], index.unique, index.where or ""
+    return [part.text for part in index.parts], index.unique, index.where or "", [part.suffix for part in index.parts]
 
 
 def _key(key: ForeignKey) -> tuple[object, ...]:

@@ -9,16 +9,8 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ormmigrate.dialects.sqlite.canonical import (
-    MOMENTS,
-    Scope,
-    default_words,
-    expression_words,
-    simple_type,
-    type_words,
-)
-from ormmigrate.dialects.sqlite.definition import names_in
-from ormmigrate.dialects.sqlite.glances import Seen, are_plain, listed
+from ormmigrate.dialects.sqlite.canonical import default_words, plain_expression, simple_type, type_words
+from ormmigrate.dialects.sqlite.glances import Seen, are_plain, is_plain, listed
 from ormmigrate.dialects.sqlite.meaning import action, conflict, is_deferred, tokens_of
 from ormmigrate.dialects.sqlite.ordering import checks_in_order, indexes_in_order, keys_in_order
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
@@ -90,22 +82,22 @@ def table_of(clear: ClearTable) -> Table | None:
 
 def _index(clear: ClearIndex, columns: Collection[str]) -> Index | None:
     """An index of nothing but whole columns; None where it is of anything else."""
-    parts = _parts[clear.text.partition("(")[2]]
+    parts = _parts[clear.text]
     if parts is None or any(part.text not in columns for part in parts):
         return None
     return Index(parts, clear.unique, name=clear.name)
 
 
 def _listed_parts(text: str) -> tuple[Part, ...] | None:
-    """The columns of an index, from its parenthesis on."""
-    names = [name.strip() for name in text[:-1].split(",")]
+    """The columns of an index, in parentheses."""
+    names = [name.strip() for name in text[1:-1].split(",")]
     return tuple(map(Part, names)) if text[-1] == ")" and are_plain(names) else None
 
 
 def _definition(text: str) -> Definition | None:
     """A definition; None where it is unusual."""
     name, _, rest = text.partition(" ")
-    if not are_plain((name,)):
+    if not is_plain(name):
         return _constraint(text)  # or a column whose name is none at a glance
     said = _rests[rest]
     if said is None:
@@ -160,7 +152,7 @@ def _constraint(text: str) -> Check | ForeignKey | None:
     name = None
     if len(words) > 2 and words[0].upper() == "CONSTRAINT":
         name, words = words[1], words[2:]
-        if not are_plain((name,)):
+        if not is_plain(name):
             return None
     kind = [word.upper() for word in words]
     if kind == ["CHECK"] and rest[-1:] == ")":
@@ -174,8 +166,8 @@ def _check(text: str, name: str | None) -> Check | None:
     """A CHECK of bare names; None where one of them is qualified, or more than the CHECK is there."""
     if ("." in text and any(token.is_symbol(".") for token in significant(text))) or not _is_balanced(text):
         return None
-    names = {folded(token.text) for token in names_in(text) if token.word not in MOMENTS}
-    return Check(expression_words(text, Scope("", {one: one for one in names})), tuple(names), name)
+    expression, columns = plain_expression(text)
+    return Check(expression, tuple(columns), name)
 
 
 def _is_balanced(text: str) -> bool:

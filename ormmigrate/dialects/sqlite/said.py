@@ -17,7 +17,7 @@ from ormmigrate.dialects.sqlite.canonical import (
     name_words,
     scope_of,
 )
-from ormmigrate.dialects.sqlite.definition import Constraint, TableDefinition, collation_of
+from ormmigrate.dialects.sqlite.definition import TableDefinition, collation_of
 from ormmigrate.dialects.sqlite.meaning import conflict, deferred_keys, tokens_of
 from ormmigrate.dialects.sqlite.ordering import checks_in_order
 from ormmigrate.dialects.sqlite.reading import UnreadableTable, read_table
@@ -94,7 +94,12 @@ def _said(definition: TableDefinition, scope: Scope) -> Said:
             for column in definition.columns
             for constraint in column.of_kind("GENERATED")
         },
-        any(one.is_word("AUTOINCREMENT") for key in _keys(constraints) for one in tokens_of(definition, key)),
+        any(
+            token.is_word("AUTOINCREMENT")
+            for constraint in constraints
+            if constraint.kind == "PRIMARY KEY"
+            for token in tokens_of(definition, constraint)
+        ),
         _checks(definition, scope),
         tuple((key.name, is_deferred) for key, is_deferred in deferred_keys(definition)),
         {
@@ -104,10 +109,6 @@ def _said(definition: TableDefinition, scope: Scope) -> Said:
         },
         _options(definition),
     )
-
-
-def _keys(constraints: Sequence[Constraint]) -> list[Constraint]:
-    return [constraint for constraint in constraints if constraint.kind == "PRIMARY KEY"]
 
 
 def _checks(definition: TableDefinition, scope: Scope) -> tuple[Check, ...]:

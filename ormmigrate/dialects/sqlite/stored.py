@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ormmigrate.dialects.sqlite.glances import clear
-from ormmigrate.dialects.sqlite.tokens import folded, quoted
+from ormmigrate.dialects.sqlite.glances import Seen, clear
+from ormmigrate.dialects.sqlite.tokens import folded
 
 OWN = "sqlite_"  # what begins so is SQLite's
-STARTS = (("CREATE INDEX ", False), ("CREATE UNIQUE INDEX ", True))  # so SQLite keeps it
+START, UNIQUE_START = "CREATE INDEX ", "CREATE UNIQUE INDEX "  # so SQLite keeps it
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Stored:
 
 
 class ClearIndex(NamedTuple):
-    """A CREATE INDEX that hides nothing; `text` is what stands behind its name."""
+    """A CREATE INDEX that hides nothing; `text` is what stands behind the name of the table."""
 
     name: str
     unique: bool
@@ -76,18 +76,24 @@ def clear_table(one: Stored) -> ClearTable | None:
         return None
     indexes = []
     for name, index in one.indexes:
-        found = _clear_index(name, index)
+        found = _clear_index(one.name, name, index)
         if found is None:
             return None
         indexes.append(found)
     return ClearTable(one.name, text, tuple(indexes))
 
 
-def _clear_index(name: str, text: str) -> ClearIndex | None:
-    for start, unique in STARTS:
-        if text.startswith(start):
-            for spelled in (quoted(name), name, f"[{name}]", f"`{name}`"):
-                if text.startswith(f"{spelled} ", len(start)):
-                    rest = clear(text[len(start) + len(spelled) :])
-                    return None if rest is None else ClearIndex(name, unique, rest)
-    return None
+def _clear_index(table: str, name: str, text: str) -> ClearIndex | None:
+    unique = text.startswith(UNIQUE_START)
+    start = UNIQUE_START if unique else START
+    as_peewee_writes = f'{start}"{name}" ON "{table}" '
+    if text.startswith(as_peewee_writes):
+        found = _behind_names[text[len(as_peewee_writes) :]]
+    else:
+        spellings = (f'"{name}"', name, f"[{name}]", f"`{name}`")
+        spelled = next((one for one in spellings if text.startswith(one, len(start))), None)
+        found = None if spelled is None else clear(text[len(start) + len(spelled) :])
+    return None if found is None else ClearIndex(name, unique, found[found.find("(") :])
+
+
+_behind_names = Seen(clear)
