@@ -111,11 +111,16 @@ class _Altering:
         self.taken = {self.fold(fact.name) for fact in facts if fact.name}
         #: The facts that fields say.
         self.said: set[int] = set()
+        #: The names of what was there and stays, which a server may have given.
+        self.staying: set[str] = set()
 
     def altered(self) -> Alteration:
         columns = [*self._dropped_columns()]
         added = [*self._added_columns()]
-        self._gone_facts()
+        gone = self._gone_facts()
+        was: tuple[Index | ForeignKey | CheckFacts, ...]
+        was = (*self.was.checks, *self.was.foreign_keys, *self.was.indexes)
+        self.staying = {self.fold(one.name) for one in was if one.name and id(one) not in gone | self.said}
         self.found.early += [self._drop_column(one) for one, _ in self.remade]
         for one, other in self.pairs:
             if not any(one is remade for remade, _ in self.remade):
@@ -219,25 +224,32 @@ class _Altering:
 
     # -- indexes and constraints --------------------------------------------------------------
 
-    def _gone_facts(self) -> None:
+    def _gone_facts(self) -> set[int]:
+        gone: set[int] = set()
         moved = {self.fold(one.name) for one, _ in self.remade}
         builder, table = self.old, self.was
         for key in self._gone(table.foreign_keys, self.is_.foreign_keys, self._key_of_key, moved):
+            gone.add(id(key))
             target = self.found.first if self.is_in_motion(key) else self.found.early
             target.append(drop_foreign_key(builder, table, key))
         for check in self._gone(table.checks, self.is_.checks, lambda check: check.key, moved):
+            gone.add(id(check))
             columns = () if check.name else check.columns
             self.found.early.append(
                 DropConstraint(table.name, check.name, constraint=Check(check.expression), columns=columns)
             )
         for index in self._gone(table.indexes, self.is_.indexes, self._key_of_index, moved):
+            gone.add(id(index))
             self.found.early.append(drop_index(builder, table, index))
+        return gone
 
     def _new_facts(self) -> None:
         moved = {self.fold(one.name) for one, _ in self.remade}
         builder, table = self.new, self.is_
         for index in self._gone(table.indexes, self.was.indexes, self._key_of_index, moved):
-            index = self._with_name(index, [part.text for part in index.parts], "key") if index.is_constraint else index
+            if index.is_constraint or index.name is not None:
+                columns = [part.text for part in index.parts if not part.is_expression]
+                index = self._with_name(index, columns, "key" if index.is_constraint else "idx")
             self.found.late.append(replace(add_index(builder, table, index), table=self.was.name))
         for check in self._gone(table.checks, self.was.checks, lambda check: check.key, moved):
             name = self._with_name(check, check.columns, "check").name
@@ -248,8 +260,8 @@ class _Altering:
             target.append(replace(operation, table=self.was.name))
 
     def _with_name(self, fact: Named, columns: Iterable[str], what: str) -> Named:
-        """A constraint that is added has a name, as PostgreSQL would give it, so that it can be dropped by that."""
-        if fact.name is not None:
+        """What is added has a name, so that it can be dropped by that, and none that something else has."""
+        if fact.name is not None and self.fold(fact.name) not in self.staying:
             return fact
         stem = "_".join((self.was.name, *columns, what))
         names = chain([stem], (f"{stem}{number}" for number in count(1)))

@@ -13,6 +13,9 @@ from ormmigrate.replay import perform
 from ormmigrate.schema import Schema, View
 from ormmigrate.sources import in_scratch
 
+#: What PostgreSQL's reader puts in front of a materialized view's text.
+MATERIALIZED = "MATERIALIZED "
+
 
 def statements_of(schema: Schema, database: Database, dialect: Dialect) -> tuple[list[str], list[str]]:
     """The statements that make a schema, and what they leave out, in words.
@@ -48,9 +51,12 @@ def script_of(statements: Iterable[str], dialect: Dialect) -> Iterator[str]:
 
 def _view(dialect: Dialect, view: View) -> str:
     """Its text is the SELECT, what stands behind the name, or everything, as the database tells it."""
-    opening = f"CREATE VIEW {dialect.quoted(view.name)} "
-    stands_behind_name = view.text.lstrip().startswith("(") or view.text.split()[:1] in (["as"], ["AS"])
-    return _whole(opening if stands_behind_name else f"{opening}AS ", view.text)
+    text = view.text.strip()
+    kind = "MATERIALIZED VIEW" if text.startswith(MATERIALIZED) else "VIEW"
+    text = text.removeprefix(MATERIALIZED)
+    opening = f"CREATE {kind} {dialect.quoted(view.name)} "
+    stands_behind_name = text.startswith(("(", "WITH (")) or text.split()[:1] in (["as"], ["AS"])
+    return _whole(opening if stands_behind_name else f"{opening}AS ", text)
 
 
 def _whole(opening: str, text: str) -> str:

@@ -12,7 +12,7 @@ from peewee import Model
 
 from ormmigrate import sources
 from ormmigrate.comparison import against_models, flat, lines_of
-from ormmigrate.errors import MigrationError
+from ormmigrate.errors import ConfigurationError, MigrationError
 from ormmigrate.migration import BaseMigration
 from ormmigrate.naming import NAME_MAX_LENGTH
 from ormmigrate.operations import (
@@ -122,6 +122,9 @@ def shortcomings(
 
     Args:
         registry: the one that it is to stand in.
+
+    Raises:
+        ConfigurationError: it does not run.
     """
     database, dialect = runner._target()
     try:
@@ -131,7 +134,10 @@ def shortcomings(
     try:
         made = sources.of_migrations(database, dialect, _with(runner.registries, registry, migration), unmanaged)
     except MigrationError as error:
-        return [error.problem]
+        raise ConfigurationError(
+            f"Nothing was written: the migration that would be written does not run.\n  {error.problem}",
+            "write it by hand: python -m ormmigrate new NAME; and please report what the models were and are.",
+        ) from error
     left = lines_of(against_models(made, drafted.wanted))
     return [line for line in left if line not in drafted.unexpressed]
 

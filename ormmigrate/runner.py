@@ -22,12 +22,13 @@ from ormmigrate.report import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from peewee import Database, Model, Proxy
 
     from ormmigrate.batch import Batch, Planner
     from ormmigrate.dialects.base import Dialect
+    from ormmigrate.diff import Difference
     from ormmigrate.events import Observer
     from ormmigrate.limits import Limits
     from ormmigrate.operations import Operation
@@ -267,6 +268,30 @@ class Runner:
         migration = self.registries.find(id)
         with self._connected() as (database, dialect):
             return operations_of(database, dialect, self.registries, migration)
+
+    def missing(self, models: Iterable[type[Model]], unmanaged: Sequence[str] = ()) -> Difference:
+        """What migrations lack to make what models describe; false where nothing is missing.
+
+        Args:
+            unmanaged: tables of others.
+
+        Raises:
+            MigrationError: models or migrations cannot be built in a scratch place.
+        """
+        from ormmigrate.comparison import missing_from_migrations
+
+        return missing_from_migrations(self, models, unmanaged)
+
+    def drift(self, unmanaged: Sequence[str] = ()) -> Difference:
+        """What was done to the database beside the migrations that are applied; false where nothing was.
+
+        Raises:
+            HistoryError: the history leaves open what the database should be.
+            MigrationFailed: a migration does not run on empty tables.
+        """
+        from ormmigrate.comparison import drift_of
+
+        return drift_of(self, unmanaged)
 
     # -- parts ------------------------------------------------------------------------------
 

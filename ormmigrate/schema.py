@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from peewee import Field
@@ -234,8 +235,11 @@ class Schema:
 
     def table(self, name: str) -> Table | None:
         """The table of that name, however it is written."""
-        folded = self.kind.folded(name)
-        return next((table for table in self.tables if self.kind.folded(table.name) == folded), None)
+        return self._by_name.get(self.kind.folded(name))
+
+    @cached_property
+    def _by_name(self) -> dict[str, Table]:
+        return by_name(self.tables, self.kind.folded)
 
     def without(self, names: Collection[str]) -> Schema:
         """The same without these tables and views, and without the triggers on them."""

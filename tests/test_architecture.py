@@ -169,6 +169,8 @@ PURE = [name for layer in LAYERS[: LAYERS.index(("report",)) + 1] for name in la
 PURE += ["listing", "naming", "layout", "registration"]
 #: Imported when they are first needed, and so allowed to stand later than who imports them.
 LAZY = {
+    ("runner", "comparison"),
+    ("dialects.mysql.dialect", "dialects.mysql.inspecting_text"),
     ("dialects.sqlite.dialect", "dialects.sqlite.engine"),
     ("dialects.sqlite.dialect", "dialects.sqlite.dependents"),
     ("dialects.sqlite.dialect", "dialects.sqlite.inspecting"),

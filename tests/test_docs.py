@@ -36,7 +36,14 @@ from ormmigrate.cli import cli
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: What each page must hold at least: blocks that are executed, files that are written, messages that are produced.
-PAGES = {"generating": (0, 1, 0), "writing": (2, 3, 1), "running": (4, 2, 3), "testing": (0, 7, 0), "trouble": (1, 0, 13), "servers": (0, 3, 1)}
+PAGES = {
+    "generating": (0, 1, 0),
+    "writing": (2, 3, 1),
+    "running": (4, 2, 3),
+    "testing": (0, 7, 0),
+    "trouble": (1, 0, 13),
+    "servers": (0, 3, 1),
+}
 BLOCK = re.compile(r"^<!-- (run|file|message)(?:: (\S+))? -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"`python -m ormmigrate ([^`]*)`|^python -m ormmigrate (.*)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]*))?\)")

@@ -231,7 +231,7 @@ def test_the_migration_that_makes_them_leads_to_what_sync_makes(synced: tuple[Da
 def test_a_database_that_sync_made_has_drifted_by_all_its_tables_and_no_more(
     synced: tuple[Database, list[type[Model]]],
 ):
-    database, models = synced
+    database, _ = synced
     assert {one.kind for one in drift_of(database.migrations).operations} <= {
         "create_table",
         "add_index",

@@ -642,7 +642,7 @@ def test_an_expression_reads_the_same_when_it_is_written_as_it_was_read(postgres
 FIELDS = {
     "integer": "IntegerField", "bigint": "BigIntegerField", "smallint": "SmallIntegerField", "text": "TextField",
     "character varying(20)": "CharField", "character varying": "CharField", "character(3)": "FixedCharField",
-    "boolean": "BooleanField", "double precision": "DoubleField", "real": "RawField", "numeric(7,2)": "DecimalField",
+    "boolean": "BooleanField", "double precision": "DoubleField", "real": "FloatField", "numeric(7,2)": "DecimalField",
     "numeric(5,0)": "DecimalField", "numeric": "RawField", "date": "DateField", "time without time zone": "TimeField",
     "timestamp without time zone": "DateTimeField", "timestamp with time zone": "DateTimeTZField",
     "timestamp(3) without time zone": "RawField", "uuid": "UUIDField", "bytea": "BlobField", "json": "JSONField",

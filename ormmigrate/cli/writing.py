@@ -24,7 +24,8 @@ Next: let the application's Database take the registry:
   from .migrations import registry
   db = Database("sqlite:///app.db", migrations=registry)
 
-Then write the first migration:
+Then write the first migration, from the models or by hand:
+  python -m ormmigrate new --auto
   python -m ormmigrate new NAME"""
 
 

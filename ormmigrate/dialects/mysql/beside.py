@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-
-from peewee import SQL, Field
 
 from ormmigrate.dialects.beside import views_in_order
 from ormmigrate.dialects.mysql.definition import quoted
@@ -27,19 +24,8 @@ def _view(view: View) -> Sql:
 
 
 def with_comments(operation: CreateTable, table: Table) -> CreateTable:
-    """A CREATE TABLE that says the comments too."""
-    comments = {column.name: column.comment for column in table.columns if column.comment}
-    columns: Mapping[str, Field] = {
-        name: _commented(field, comments[name]) if name in comments else field
-        for name, field in operation.columns.items()
-    }
-    options = operation.options
-    if table.comment:
-        options = f"{options} COMMENT={literal(table.comment)}".strip()
-    return replace(operation, columns=columns, options=options)
-
-
-def _commented(field: Field, comment: str) -> Field:
-    made: Field = field.clone()
-    made.constraints = [*(field.constraints or ()), SQL(f"COMMENT {literal(comment)}")]
-    return made
+    """A CREATE TABLE that says the table's comment too; its columns say theirs already."""
+    if not table.comment:
+        return operation
+    # In front: nothing may follow PARTITION BY.
+    return replace(operation, options=f"COMMENT={literal(table.comment)} {operation.options}".strip())

@@ -232,7 +232,9 @@ class MySQLDialect(Dialect):
         return with_comments(operation, table)
 
     def comment_clause(self, text: str) -> str:
-        return "COMMENT '" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+        from ormmigrate.dialects.mysql.inspecting_text import literal
+
+        return f"COMMENT {literal(text)}"
 
     def options_text(self, options: Sequence[str]) -> str:
         from ormmigrate.dialects.mysql.inspecting import options_text

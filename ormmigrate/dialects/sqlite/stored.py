@@ -86,9 +86,10 @@ def clear_table(one: Stored) -> ClearTable | None:
 def _clear_index(table: str, name: str, text: str) -> ClearIndex | None:
     unique = text.startswith(UNIQUE_START)
     start = UNIQUE_START if unique else START
-    as_peewee_writes = f'{start}"{name}" ON "{table}" '
-    if text.startswith(as_peewee_writes):
-        found = _behind_names[text[len(as_peewee_writes) :]]
+    for usual in (f'{start}"{name}" ON "{table}" ', f"{start}{name} ON {table} "):
+        if text.startswith(usual):
+            found = _behind_names[text[len(usual) :]]
+            break
     else:
         spellings = (f'"{name}"', name, f"[{name}]", f"`{name}`")
         spelled = next((one for one in spellings if text.startswith(one, len(start))), None)
