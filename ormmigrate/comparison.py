@@ -15,7 +15,7 @@ from ormmigrate.dialects.base import Dialect
 from ormmigrate.diff import Difference, diff
 from ormmigrate.errors import ConfigurationError, MigrationError, bulleted
 from ormmigrate.events import Warned, notify
-from ormmigrate.operations import AlterTable, Backfill, Operation
+from ormmigrate.operations import Backfill, flat
 from ormmigrate.schema import Column, Schema, Table, by_name
 
 if TYPE_CHECKING:
@@ -120,14 +120,6 @@ def lines_of(difference: Difference) -> list[str]:
     """A difference in words, a line for each change of the schema, and what no operation does behind them."""
     changes = [one for one in flat(difference.operations) if not isinstance(one, Backfill)]
     return [change.describe() for change in changes] + list(difference.unexpressed)
-
-
-def flat(operations: Iterable[Operation]) -> list[Operation]:
-    """Operations with the changes of each group in place of the group."""
-    found: list[Operation] = []
-    for operation in operations:
-        found += operation.changes if isinstance(operation, AlterTable) else [operation]
-    return found
 
 
 # -- after sync -----------------------------------------------------------------------------------

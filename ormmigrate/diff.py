@@ -15,7 +15,7 @@ from ormmigrate.facts import drop_foreign_key, drop_index
 from ormmigrate.likeness import Rename, renames
 from ormmigrate.losses import losses
 from ormmigrate.operations import DropTable, Operation
-from ormmigrate.schema import Column, ForeignKey, Schema, Table, Trigger, View, by_name
+from ormmigrate.schema import Column, ForeignKey, Schema, Table, Trigger, View, by_name, parents_first
 
 __all__ = ["Difference", "Rename", "diff", "losses", "renames"]
 
@@ -117,7 +117,7 @@ class _Comparison:
     def _created(self) -> Iterator[Operation]:
         builder = Builder(self.after)
         there: set[str] = set()
-        for table in self._parents_first(self.new):
+        for table in parents_first(self.new, self.kind.folded):
             there.add(self.kind.folded(table.name))
             waiting = [key for key in table.foreign_keys if not self._is_ready(table, key, there)]
             operation, indexes = builder.create_table(table, waiting)
@@ -143,22 +143,6 @@ class _Comparison:
             index.is_constraint and columns == frozenset(map(fold, index.columns or ())) for index in table.indexes
         )
 
-    def _parents_first(self, tables: Sequence[Table]) -> list[Table]:
-        """Tables in an order in which each stands behind those that it refers to, as far as there is one."""
-        waiting = by_name(tables, self.kind.folded)
-        ordered: list[Table] = []
-
-        def place(name: str) -> None:
-            table = waiting.pop(name, None)
-            if table is not None:
-                for key in table.foreign_keys:
-                    place(self.kind.folded(key.table))
-                ordered.append(table)
-
-        for table in tables:
-            place(self.kind.folded(table.name))
-        return ordered
-
     # -- tables that go -----------------------------------------------------------------------
 
     def _dropped(self) -> tuple[list[Operation], list[Operation]]:
@@ -167,7 +151,7 @@ class _Comparison:
         unbound: list[Operation] = []
         dropped: list[Operation] = []
         behind: set[str] = set()
-        for table in reversed(self._parents_first(self.gone)):
+        for table in reversed(parents_first(self.gone, self.kind.folded)):
             keys = [key for key in table.foreign_keys if self._has_to_go(key, behind)]
             unbound += [drop_foreign_key(builder, table, key) for key in keys]
             operation, indexes = builder.create_table(table, keys)

@@ -11,7 +11,7 @@ from types import ModuleType
 from peewee import Model
 
 from ormmigrate import sources
-from ormmigrate.comparison import against_models, flat, lines_of
+from ormmigrate.comparison import against_models, lines_of
 from ormmigrate.errors import ConfigurationError, MigrationError
 from ormmigrate.migration import BaseMigration
 from ormmigrate.naming import NAME_MAX_LENGTH
@@ -24,6 +24,7 @@ from ormmigrate.operations import (
     Operation,
     RenameColumn,
     RenameTable,
+    flat,
 )
 from ormmigrate.registry import Registries, Registry
 from ormmigrate.renaming import Decide, settle
@@ -78,7 +79,7 @@ def name_of(operations: Sequence[Operation], *, is_first: bool) -> str:
     """What a migration does as its name: `add_user_bio`, `create_order`, `change_user`; `changes` where it is much."""
     if is_first:
         return "initial"
-    parts = flat(operations)
+    parts = list(flat(operations))
     created = [one for one in parts if isinstance(one, CreateTable)]
     tables = {str(getattr(one, "table", "")) for one in parts}
     if len(parts) == 1:

@@ -7,7 +7,7 @@ can, and then `advice` says what to write instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -104,6 +104,15 @@ class Change(Operation):
     """
 
     allow_copy: bool = field(default=False, kw_only=True)
+
+
+def flat(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Operations with the changes of each group in place of the group."""
+    for operation in operations:
+        if isinstance(operation, AlterTable):
+            yield from operation.changes
+        else:
+            yield operation
 
 
 # -- tables -------------------------------------------------------------------------------------

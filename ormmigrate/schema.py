@@ -315,6 +315,21 @@ def _tuples(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
 
+def parents_first(tables: Iterable[Table], folded: Callable[[str], str]) -> list[Table]:
+    """Tables in an order in which each stands behind those that it refers to, as far as there is one."""
+    waiting = by_name(tables, folded)
+    ordered: list[Table] = []
+    for name in list(waiting):
+        path = [waiting.pop(name)] if name in waiting else []
+        while path:
+            parent = next((key for key in path[-1].foreign_keys if folded(key.table) in waiting), None)
+            if parent is None:
+                ordered.append(path.pop())
+            else:
+                path.append(waiting.pop(folded(parent.table)))
+    return ordered
+
+
 def by_name(values: Iterable[Any], folded: Callable[[str], str]) -> dict[str, Any]:
     """Values by their folded names."""
     return {folded(value.name): value for value in values}

@@ -109,6 +109,9 @@ def models_of(database: Database) -> list:
         newsletter = BooleanField(default=True)
         token = UUIDField(default=uuid.uuid4, unique=True)
 
+        class Meta:
+            indexes = ((("newsletter", "email"), False),)
+
     class Order(database.Model):
         customer = ForeignKeyField(Customer, on_delete="CASCADE")
         total_cents = IntegerField(constraints=[Check("total_cents >= 0")])
@@ -116,6 +119,7 @@ def models_of(database: Database) -> list:
 
         class Meta:
             table_name = "orders"
+            indexes = ((("customer", "placed_at"), False),)
 
     class Tag(database.Model):
         order = ForeignKeyField(Order)

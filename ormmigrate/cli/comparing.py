@@ -220,8 +220,8 @@ def schema(invocation: Invocation, source: str, form: str | None) -> int:
 
 def say_difference(output: Output, found: Difference) -> None:
     """A line for each operation, what is lost by it in red, and then what no operation does."""
-    from ormmigrate.comparison import flat
     from ormmigrate.diff import losses
+    from ormmigrate.operations import flat
 
     for operation in flat(found.operations):
         lost = losses(operation)
@@ -235,8 +235,8 @@ def say_unexpressed(output: Output, lines: Sequence[str]) -> None:
 
 
 def as_dict(found: Difference) -> dict[str, object]:
-    from ormmigrate.comparison import flat
     from ormmigrate.diff import losses
+    from ormmigrate.operations import flat
 
     return {
         "operations": [

@@ -16,7 +16,6 @@ from ormmigrate.migration import BaseMigration
 from ormmigrate.migrator import Migrator
 from ormmigrate.operations import (
     AlterColumnType,
-    AlterTable,
     CreateTable,
     DropColumn,
     DropTable,
@@ -25,6 +24,7 @@ from ormmigrate.operations import (
     Run,
     Script,
     Sql,
+    flat,
 )
 from ormmigrate.plan import AppliedMigration, Plan
 from ormmigrate.recording import record, reverse_of
@@ -71,7 +71,7 @@ def _losses(dialect: Dialect, tables: _Tables, migration: BaseMigration, row: Ap
         except IrreversibleMigration:
             yield "whatever its own down() takes away: it asks the database, so it cannot be said beforehand"
             return
-    for operation in _flat(operations):
+    for operation in flat(operations):
         if isinstance(operation, DropTable):
             if dialect.folded(operation.table) in adopted:
                 continue  # it was there before the migration, and stays
@@ -79,14 +79,6 @@ def _losses(dialect: Dialect, tables: _Tables, migration: BaseMigration, row: Ap
         elif isinstance(operation, (DropColumn, *OPAQUE)):
             yield operation.describe()
         tables.follow(operation)
-
-
-def _flat(operations: Sequence[Operation]) -> Iterator[Operation]:
-    for operation in operations:
-        if isinstance(operation, AlterTable):
-            yield from operation.changes
-        else:
-            yield operation
 
 
 class _Down(BaseMigration):

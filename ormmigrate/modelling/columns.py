@@ -15,7 +15,7 @@ from ormmigrate.rendering import fields
 from ormmigrate.rendering.expressions import Call, Expression, Import, Keyword, Text, Word
 from ormmigrate.schema import NO_ACTION, Column, ForeignKey, Index, Table
 
-FALSE, TRUE = Word("False"), Word("True")
+FALSE = Word("False")
 #: Identities that stand behind a column's type.
 SAID_BEHIND = {"AUTO_INCREMENT": "AUTO_INCREMENT", **{
     name: f"GENERATED {name} AS IDENTITY" for name in ("ALWAYS", "BY DEFAULT")

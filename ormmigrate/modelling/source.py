@@ -16,7 +16,7 @@ from ormmigrate.modelling.names import class_names
 from ormmigrate.modelling.types import OwnClass, Types, spelled
 from ormmigrate.rendering.expressions import Import, Text, Word, walk
 from ormmigrate.rendering.imports import import_lines
-from ormmigrate.schema import ForeignKey, Schema, Table, by_name
+from ormmigrate.schema import ForeignKey, Schema, parents_first
 
 TITLE = '"""The tables of the database as models."""'
 #: What the file may import, and no class may be called.
@@ -44,7 +44,7 @@ def source_of(schema: Schema, database: Import) -> Source:
         database: where the file imports its Database from: `Import(".db", "db")`.
     """
     builder, types = Builder(schema), Types(schema.kind)
-    tables = _parents_first(schema)
+    tables = parents_first(schema.tables, schema.kind.folded)
     fields = {name for name in dir(peewee) if name.endswith("Field")}
     for table in tables:
         for column in table.columns:
@@ -92,23 +92,6 @@ def _refer(draft: Draft, columns: Columns, placed: Collection[str]) -> None:
             is_own = len(key.columns) == 1 and columns.builder.same(key.columns[0], column.name)
             if is_own and column.name not in draft.references and columns.can_refer(draft, column, key, placed):
                 draft.references[column.name] = key
-
-
-def _parents_first(schema: Schema) -> list[Table]:
-    """Tables in an order in which each stands behind those that it refers to, as far as there is one."""
-    waiting = by_name(schema.tables, schema.kind.folded)
-    ordered: list[Table] = []
-
-    def place(name: str) -> None:
-        table = waiting.pop(name, None)
-        if table is not None:
-            for key in table.foreign_keys:
-                place(schema.kind.folded(key.table))
-            ordered.append(table)
-
-    for table in schema.tables:
-        place(schema.kind.folded(table.name))
-    return ordered
 
 
 # -- the head of the file -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from itertools import islice, product
 from peewee import Database, PeeweeException
 
 from ormmigrate.dialects.base import Dialect
-from ormmigrate.schema import Column, ForeignKey, Schema, Table
+from ormmigrate.schema import Column, ForeignKey, Schema, Table, parents_first
 from ormmigrate.testing.values import candidates
 
 ROWS = 3
@@ -30,25 +30,10 @@ def fill(database: Database, dialect: Dialect, schema: Schema) -> dict[str, str]
     """
     filler = Filler(database, dialect, schema)
     refused = {}
-    for table in parents_first(schema):
+    for table in parents_first(schema.tables, schema.kind.folded):
         if filler.is_empty(table) and (reason := filler.fill(table)):
             refused[table.name] = reason
     return refused
-
-
-def parents_first(schema: Schema) -> list[Table]:
-    """The tables in an order in which rows can be inserted; those of a cycle in the order in which they stand."""
-    fold = schema.kind.folded
-    waiting = {fold(table.name): table for table in schema.tables}
-    ordered: list[Table] = []
-    while waiting:
-        free = [
-            name
-            for name, table in waiting.items()
-            if not any(fold(key.table) in waiting and fold(key.table) != name for key in table.foreign_keys)
-        ]
-        ordered += [waiting.pop(name) for name in free or list(waiting)[:1]]
-    return ordered
 
 
 class Filler:

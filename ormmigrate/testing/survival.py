@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ormmigrate.operations import AlterTable, DropColumn, DropTable, Operation, RenameColumn, RenameTable
+from ormmigrate.operations import DropColumn, DropTable, Operation, RenameColumn, RenameTable, flat
 from ormmigrate.schema import Column, Kind, Schema, Table
 
 WORD = re.compile(r"\w+")
@@ -55,14 +55,14 @@ def survivors(
         operations: the migration's.
         statements: what was sent while it ran.
     """
-    flat = list(_flat(operations))
+    done = list(flat(operations))
     words = [_words(statement) for statement in statements if _changes_rows(statement)]
     found = []
     for table in before.tables:
-        name = _followed(before.kind, flat, table.name)
+        name = _followed(before.kind, done, table.name)
         there = after.table(name[0]) if name else None
         if there is not None:
-            columns = _columns(before.kind, table, there, flat, words)
+            columns = _columns(before.kind, table, there, done, words)
             found.append(Survivor(table.name, there.name, columns, _within(columns, table.primary_key)))
     return found
 
@@ -102,14 +102,6 @@ def _columns(
 
 def _is_alike(column: Column, other: Column) -> bool:
     return (column.type, column.generated) == (other.type, other.generated)
-
-
-def _flat(operations: Iterable[Operation]) -> Iterator[Operation]:
-    for operation in operations:
-        if isinstance(operation, AlterTable):
-            yield from _flat(operation.changes)
-        else:
-            yield operation
 
 
 def _followed(kind: Kind, operations: Iterable[Operation], table: str, column: str = "") -> tuple[str, str] | None:
