@@ -119,7 +119,7 @@ def models_of(database: Database) -> list:
 
         class Meta:
             table_name = "orders"
-            indexes = ((("customer", "placed_at"), False),)
+            indexes = ((("customer", "placed_at"), True),)
 
     class Tag(database.Model):
         order = ForeignKeyField(Order)
