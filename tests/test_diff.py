@@ -9,6 +9,7 @@ import peewee
 import pytest
 from peewee import Check
 
+from ormmigrate import RawField
 from ormmigrate.dialects import dialect_of
 from ormmigrate.diff import diff, losses, renames
 from ormmigrate.operations import UNDECIDED, AlterColumnType, AlterTable, DropColumn, Operation
@@ -384,3 +385,69 @@ def test_a_schema_comes_back_from_what_it_was_written_as():
     again = from_dict(one.to_dict(), PLAIN)
     assert again == one
     assert again.tables[0].indexes[0].name == "i"
+
+
+# -- faults that reviews found ----------------------------------------------------------------------
+
+
+def test_what_is_added_gets_no_name_that_something_staying_has():
+    def checked(*said: tuple[str, str]) -> Schema:
+        checks = tuple(CheckFacts(text, ("a", "b"), name) for text, name in said)
+        return schema(table("t", Column("a", "integer"), Column("b", "integer"), checks=checks))
+
+    before = checked(("a < b", "CONSTRAINT_1"), ("b < 9", "CONSTRAINT_2"))
+    after = checked(("a < 5", "CONSTRAINT_1"), ("a < b", "CONSTRAINT_2"), ("b < 9", "CONSTRAINT_3"))
+    added = only(before, after)
+    assert added.name not in ("CONSTRAINT_1", "CONSTRAINT_2")
+
+
+def test_an_index_whose_name_goes_over_to_another_is_no_obstacle():
+    columns = (Column("a", "integer"), Column("b", "integer"))
+    before = table("t", *columns, indexes=(Index((Part("a"),), name="i"),))
+    after = table("t", *columns, indexes=(Index((Part("b"),), name="i"), Index((Part("a"),), name="j")))
+    added = only(schema(before), schema(after))
+    assert added.columns == ("b",)
+    assert added.index != "i"
+
+
+def test_a_table_that_was_renamed_with_its_columns_is_asked_about():
+    before = schema(table("customer", Column("name", "text"), Column("mail", "text"), Column("phone", "integer")))
+    after = schema(table("client", Column("full_name", "text"), Column("email", "text"), Column("phone", "integer")))
+    assert [one.answer for one in renames(before, after)] == ["customer=client"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("enum('a','b')", "a"),
+        ("year(4)", 1970),
+        ("inet", "0.0.0.0"),
+        ("interval", "0"),
+        ("jsonb", "{}"),
+        ("integer[]", "{}"),
+        ("point", None),
+        ("int4range", None),
+    ],
+)
+def test_a_column_of_an_unusual_type_comes_back_with_a_value_of_it_or_not_at_all(type_: str, value: object):
+    from ormmigrate.filling import placeholder
+
+    made = RawField(type_)
+    assert placeholder(made, Column("c", type_, null=False), is_unique=False) == value
+
+
+def test_sql_of_models_is_not_taken_over_where_it_spells_percent_signs_otherwise():
+    class Doubling(Plain):
+        doubles_percent = True
+
+    column = Column(
+        "a", "integer", default="'5%'", field=peewee.IntegerField(constraints=[peewee.SQL("DEFAULT '5%%'")])
+    )
+    made = only(schema(), schema(table("t", column), kind=Doubling())).columns["a"]
+    assert [one.sql for one in made.constraints] == ["DEFAULT '5%'"]
+
+
+def test_a_long_chain_of_tables_is_put_in_order():
+    chain = [table("t0")]
+    chain += [table(f"t{n}", Column("of", "integer"), foreign_keys=(key("of", f"t{n - 1}"),)) for n in range(1, 1500)]
+    assert [one.table for one in diff(schema(), schema(*reversed(chain))).operations][:3] == ["t0", "t1", "t2"]

@@ -267,6 +267,22 @@ def test_development_warns_once_of_a_model_that_differs_with_the_command(
     assert not [record for record in caplog.records if record.levelno == logging.WARNING]
 
 
+def test_development_compares_models_that_are_registered_later(file_place: Place):
+    database = file_place.database(environment="development")
+    database.execute_sql("CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY)")
+    database.execute_sql("CREATE TABLE b (id INTEGER NOT NULL PRIMARY KEY)")
+
+    class A(database.Model):
+        pass
+
+    class B(database.Model):
+        more = CharField(null=True)
+
+    assert database.register_models([A]).warnings == ()
+    (warning,) = database.register_models([B]).warnings
+    assert "b.more" in warning
+
+
 def test_development_warns_where_nothing_is_pending_as_well(place: Place):
     database = again(started(place, Create), Create, environment="development")
     report = database.register_models([model_that_differs(database)])
