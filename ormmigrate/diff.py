@@ -54,6 +54,7 @@ class _Comparison:
         was, is_ = by_name(before.tables, self.kind.folded), by_name(after.tables, self.kind.folded)
         self.gone: list[Table] = [table for name, table in was.items() if name not in is_]
         self.new: list[Table] = [table for name, table in is_.items() if name not in was]
+        self.new_names = {self.kind.folded(table.name) for table in self.new}
         #: By folded name, those that are on both sides, before and after.
         self.kept: dict[str, tuple[Table, Table]] = {name: (was[name], is_[name]) for name in is_ if name in was}
         #: Foreign keys of new tables to tables that come after them.
@@ -132,8 +133,7 @@ class _Comparison:
         target = self.kind.folded(key.table)
         if target == self.kind.folded(table.name):
             return self._is_unique_at_once(table, key)
-        is_new = any(self.kind.folded(one.name) == target for one in self.new)
-        return target in there if is_new else not self._is_in_motion(table, key)
+        return target in there if target in self.new_names else not self._is_in_motion(table, key)
 
     def _is_unique_at_once(self, table: Table, key: ForeignKey) -> bool:
         """Whether what a table refers to in itself is unique when it is made: by no index that comes behind it."""

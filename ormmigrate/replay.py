@@ -12,7 +12,6 @@ from ormmigrate.errors import ConfigurationError, MigrationError, MigrationFaile
 from ormmigrate.live import LiveMigrator
 from ormmigrate.migration import BaseMigration
 from ormmigrate.operations import Operation
-from ormmigrate.registry import Registries
 
 Performed = tuple[Operation, tuple[str, ...]]
 OUTCOME = "This was a replay on empty tables, from the first migration on; the database was not touched."
@@ -23,20 +22,6 @@ FROM_NOTHING = (
 UNWRITTEN = "write what it is to do, or take it out of the registry: until then nothing can be built with it."
 
 
-def operations_of(
-    database: Database, dialect: Dialect, registries: Registries, wanted: BaseMigration
-) -> list[Performed]:
-    """The operations of one migration with their SQL, after everything before it was replayed.
-
-    Raises:
-        MigrationFailed: a migration does not run on empty tables.
-    """
-    migrations = registries.migrations
-    with dialect.scratch(database):
-        replay(database, dialect, migrations[: migrations.index(wanted)])
-        return _replayed(database, dialect, wanted)
-
-
 def replay(database: Database, dialect: Dialect, migrations: Iterable[BaseMigration]) -> None:
     """Run migrations in the scratch place that the connection is in.
 
@@ -44,7 +29,7 @@ def replay(database: Database, dialect: Dialect, migrations: Iterable[BaseMigrat
         MigrationFailed: one does not run on empty tables.
     """
     for migration in migrations:
-        _replayed(database, dialect, migration)
+        replayed(database, dialect, migration)
 
 
 def perform(database: Database, dialect: Dialect, operations: Sequence[Operation]) -> list[Performed]:
@@ -81,7 +66,7 @@ def _migrator(database: Database, dialect: Dialect) -> tuple[LiveMigrator, list[
     return migrator, performed
 
 
-def _replayed(database: Database, dialect: Dialect, migration: BaseMigration) -> list[Performed]:
+def replayed(database: Database, dialect: Dialect, migration: BaseMigration) -> list[Performed]:
     """A migration's operations with their SQL, after they were run."""
     migrator, performed = _migrator(database, dialect)
     try:

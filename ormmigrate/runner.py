@@ -263,11 +263,9 @@ class Runner:
 
         Everything before it is replayed on empty tables first; functions given to `run` are not called.
         """
-        from ormmigrate.replay import operations_of
+        from ormmigrate.sources import operations_of
 
-        migration = self.registries.find(id)
-        with self._connected() as (database, dialect):
-            return operations_of(database, dialect, self.registries, migration)
+        return operations_of(*self._target(), self.registries, self.registries.find(id))
 
     def missing(self, models: Iterable[type[Model]], unmanaged: Sequence[str] = ()) -> Difference:
         """What migrations lack to make what models describe; false where nothing is missing.

@@ -23,7 +23,7 @@ from ormmigrate.migration import BaseMigration
 from ormmigrate.models import is_here, is_virtual, placed, with_models, with_referred
 from ormmigrate.operations import DropTable, Operation, Script
 from ormmigrate.registry import Registries
-from ormmigrate.replay import perform, replay
+from ormmigrate.replay import Performed, perform, replay, replayed
 from ormmigrate.schema import Schema, from_dict
 from ormmigrate.sync import create_missing_tables
 from ormmigrate.urls import PLAIN_SQLITE, database_from_url
@@ -125,6 +125,21 @@ def of_replay(
             with suppress(MigrationError):
                 return made_among(())
         raise
+
+
+def operations_of(
+    database: Database, dialect: Dialect, registries: Registries, wanted: BaseMigration
+) -> list[Performed]:
+    """The operations of one migration with their SQL, after everything before it was replayed.
+
+    Raises:
+        NoScratchPlace
+        MigrationFailed: a migration does not run on empty tables.
+    """
+    migrations = registries.migrations
+    with in_scratch(database, dialect) as inside:
+        replay(database, inside, migrations[: migrations.index(wanted)])
+        return replayed(database, inside, wanted)
 
 
 def of_database(database: Database, dialect: Dialect, unmanaged: Sequence[str] = ()) -> Schema:

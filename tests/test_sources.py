@@ -654,3 +654,11 @@ def test_a_model_that_refers_to_one_that_is_not_there_is_named(shop: ModuleType)
         assert_helps(caught.value, "Parcel.sender", "nobodyknows")
     finally:
         DeferredForeignKey._unresolved.clear()
+
+
+def test_the_operations_of_a_migration_are_told_without_making_a_file(tmp_path: Path):
+    create = migration("20240101_000000_create", lambda migrator: migrator.create_table("t", {"id": AutoField()}))
+    database = Database(f"sqlite:///{tmp_path}/shop.db", migrations=[create])
+    ((operation, _),) = database.migrations.operations(create.id)
+    assert operation.kind == "create_table"
+    assert list(tmp_path.iterdir()) == []
